@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from faasweb.domain import clock, ids
+
+BUILD_DEADLINE = timedelta(minutes=10)
+ATTEMPT_LIMIT = 3
+
+
+class BuildStatus(enum.StrEnum):
+    PENDING = "pending"
+    BUILDING = "building"
+    PUSHING = "pushing"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def finished(self) -> bool:
+        return self in (BuildStatus.DONE, BuildStatus.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """What a checker says about one place of the user's source. ``line`` and ``column`` count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    code: str = ""
+    blocking: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: error: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A built component: ``digest`` is ``sha256:<hex>`` of the wasm at ``key`` in the code store, ``size`` in bytes."""
+
+    digest: str
+    size: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushTarget:
+    """Where an image goes. Empty ``registry`` is the product's own; the password is forgotten when the build ends."""
+
+    registry: str = ""
+    tag: str = ""
+    username: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a build's log. ``number`` counts from 1 and is the cursor of live readers.
+
+    ``phase`` is check, build, push or system.
+    """
+
+    number: int
+    at: datetime
+    phase: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One run from source to component, a task of the JSON API. A finished build never changes again."""
+
+    id: str
+    workspace_id: str
+    app_name: str
+    code_key: str
+    code_hash: str
+    created_at: datetime
+    updated_at: datetime
+    deadline: datetime
+    function_id: str | None = None
+    push: PushTarget | None = None
+    status: BuildStatus = BuildStatus.PENDING
+    attempts: int = 0
+    external_id: str | None = None
+    artifact: Artifact | None = None
+    image: str | None = None
+    error: str | None = None
+    diagnostics: Sequence[Diagnostic] = ()
+    revision: int = 1
+
+    @classmethod
+    def create(
+        cls,
+        workspace_id: str,
+        app_name: str,
+        code_key: str,
+        code_hash: str,
+        *,
+        build_id: str | None = None,
+        function_id: str | None = None,
+        push: PushTarget | None = None,
+    ) -> Build:
+        moment = clock.now()
+        return cls(
+            id=build_id or ids.build_id(),
+            workspace_id=workspace_id,
+            app_name=app_name,
+            code_key=code_key,
+            code_hash=code_hash,
+            created_at=moment,
+            updated_at=moment,
+            deadline=moment + BUILD_DEADLINE,
+            function_id=function_id,
+            push=push,
+        )
+
+    def attempted(self) -> Build:
+        """One more try begins. Saved before the work, so that a try that kills its worker is counted too."""
+        return replace(self, status=BuildStatus.BUILDING, attempts=self.attempts + 1, updated_at=clock.now())
+
+    def waiting(self, external_id: str) -> Build:
+        return replace(self, status=BuildStatus.BUILDING, external_id=external_id, updated_at=clock.now())
+
+    def built(self, artifact: Artifact) -> Build:
+        """The component exists; the image is being pushed."""
+        return replace(self, status=BuildStatus.PUSHING, artifact=artifact, updated_at=clock.now())
+
+    def done(self, artifact: Artifact | None, image: str | None) -> Build:
+        return replace(self, status=BuildStatus.DONE, artifact=artifact, image=image, push=None, updated_at=clock.now())
+
+    def failed(self, error: str, diagnostics: Sequence[Diagnostic] = ()) -> Build:
+        """``error`` is cut so that no tool's output can outgrow a stored item."""
+        return replace(
+            self,
+            status=BuildStatus.FAILED,
+            error=error[:8000],
+            diagnostics=tuple(diagnostics)[:50],
+            push=None,
+            updated_at=clock.now(),
+        )
+
+    @property
+    def overdue(self) -> bool:
+        return not self.status.finished and clock.now() > self.deadline
+
+    @property
+    def worn_out(self) -> bool:
+        return not self.status.finished and self.attempts >= ATTEMPT_LIMIT

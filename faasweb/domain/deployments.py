@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from faasweb.domain import clock, ids
+
+
+class DeploymentStatus(enum.StrEnum):
+    """``queued -> building -> applying -> checking -> live``, or ``failed`` from any of them.
+
+    A live one becomes ``replaced`` when a later one goes live.
+    """
+
+    QUEUED = "queued"
+    BUILDING = "building"
+    APPLYING = "applying"
+    CHECKING = "checking"
+    LIVE = "live"
+    FAILED = "failed"
+    REPLACED = "replaced"
+
+    @property
+    def finished(self) -> bool:
+        return self in (DeploymentStatus.LIVE, DeploymentStatus.FAILED, DeploymentStatus.REPLACED)
+
+
+# How long a deployment may stay in a state before it ends as failed, counted from entering the state.
+STATE_DEADLINES = {
+    DeploymentStatus.QUEUED: timedelta(minutes=2),
+    DeploymentStatus.BUILDING: timedelta(minutes=11),
+    DeploymentStatus.APPLYING: timedelta(minutes=3),
+    DeploymentStatus.CHECKING: timedelta(minutes=3),
+}
+ATTEMPT_LIMIT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One press of Deploy, or one roll back (``rollback_to`` is then the version it switches to).
+
+    ``code_hash`` is the code as saved when it began: later saves wait for the next deployment. ``build_id`` is None for
+    a roll back. ``warning`` tells something the developer should know although the deployment went through.
+    """
+
+    id: str
+    function_id: str
+    workspace_id: str
+    code_hash: str
+    created_at: datetime
+    created_by: str
+    status: DeploymentStatus = DeploymentStatus.QUEUED
+    entered_at: datetime | None = None
+    finished_at: datetime | None = None
+    build_id: str | None = None
+    version: int | None = None
+    rollback_to: int | None = None
+    instant_at: datetime | None = None
+    attempts: int = 0
+    error: str | None = None
+    warning: str | None = None
+    revision: int = 1
+
+    @classmethod
+    def create(
+        cls,
+        function_id: str,
+        workspace_id: str,
+        code_hash: str,
+        created_by: str,
+        *,
+        rollback_to: int | None = None,
+    ) -> Deployment:
+        moment = clock.now()
+        return cls(
+            id=ids.deployment_id(),
+            function_id=function_id,
+            workspace_id=workspace_id,
+            code_hash=code_hash,
+            created_at=moment,
+            created_by=created_by,
+            entered_at=moment,
+            rollback_to=rollback_to,
+        )
+
+    def entering(self, status: DeploymentStatus, **changes: object) -> Deployment:
+        moment = clock.now()
+        finished = moment if status.finished else None
+        return replace(self, status=status, entered_at=moment, finished_at=finished, **changes)  # type: ignore[arg-type]
+
+    def attempted(self) -> Deployment:
+        return replace(self, attempts=self.attempts + 1)
+
+    def failed(self, error: str) -> Deployment:
+        return self.entering(DeploymentStatus.FAILED, error=error[:8000])
+
+    @property
+    def deadline(self) -> datetime | None:
+        limit = STATE_DEADLINES.get(self.status)
+        return (self.entered_at or self.created_at) + limit if limit else None
+
+    @property
+    def overdue(self) -> bool:
+        return self.deadline is not None and clock.now() > self.deadline
+
+    @property
+    def worn_out(self) -> bool:
+        return not self.status.finished and self.attempts >= ATTEMPT_LIMIT
