@@ -1,0 +1,39 @@
+"""Two Django stacks behind one port (`manage.py up`), or the edge stack alone (`manage.py edge`).
+
+What waits for somebody else (live streams, function routes, invocations) runs on Django's ASGI handler with the
+short list `settings.EDGE_MIDDLEWARE`; everything else runs as WSGI on a few threads with `settings.MIDDLEWARE`.
+Django under ASGI hops to a thread for each synchronous middleware: ten of them cost nine tenths of the speed.
+"""
+
+import os
+
+import django
+from a2wsgi import WSGIMiddleware
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
+
+from faasweb.routing import Router
+
+WEB_THREADS = 8
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "faasweb.settings")
+django.setup(set_prefix=False)
+
+
+class EdgeHandler(ASGIHandler):
+    """Django's ASGI handler with the middleware of `settings.EDGE_MIDDLEWARE`."""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Load the edge's list. Django reads `settings.MIDDLEWARE` and nothing else, and only here, once."""
+        everything = settings.MIDDLEWARE
+        settings.MIDDLEWARE = settings.EDGE_MIDDLEWARE
+        try:
+            super().load_middleware(is_async)
+        finally:
+            settings.MIDDLEWARE = everything
+
+
+_edge = EdgeHandler()
+edge = Router(edge=_edge, web=_edge)
+application = Router(edge=_edge, web=WSGIMiddleware(WSGIHandler(), workers=WEB_THREADS))

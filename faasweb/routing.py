@@ -1,0 +1,199 @@
+"""The first thing a request meets: which stack answers it, and how much body it may bring."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+# What waits for somebody else: live streams, function routes, and invocations through the API.
+EDGE_PATHS = re.compile(r"/(stream|fn|run)/|/api/.*/invoke/?$")
+# A proxy may chunk a request without body; these methods are not worth reading one for.
+BODYLESS = ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+class Refused(Exception):
+    """The request can't be taken; `status` says why."""
+
+    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.content = {"detail": {"error": {"code": code, "message": message}}}
+
+
+class ClientGone(Exception):
+    """The client hung up before its request had arrived."""
+
+
+class Router:
+    """An ASGI application that hands each request to one of two others.
+
+    `/health` is answered here, without Django: it says that this process serves, and must stay true under load.
+    """
+
+    def __init__(self, edge: App, web: App) -> None:
+        self.edge = edge
+        self.web = web
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the server's start and stop."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        elif scope["path"] == "/health":
+            await _answer(send, HTTPStatus.OK, {"status": "healthy"})
+        else:
+            await self._route(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self.edge if EDGE_PATHS.match(scope["path"]) else self.web
+        try:
+            scope, receive = await bounded(scope, receive)
+        except Refused as refusal:
+            await _answer(send, refusal.status, refusal.content)
+        except ClientGone:
+            return
+        else:
+            await app(scope, receive, Sender(send))
+
+
+class Sender:
+    """Sends until the client is gone, then drops what is left.
+
+    a2wsgi's thread fills a queue that somebody must empty: an error on the way out would block it for ever.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.gone = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send one ASGI message."""
+        if self.gone:
+            return
+        try:
+            await self.send(message)
+        except (OSError, RuntimeError):
+            self.gone = True
+
+
+class BoundedWsgi:
+    """The same front door for the web stack alone: `/health`, and no body over `MAX_BODY_BYTES`.
+
+    WSGI knows no body of unknown length: Django would read an empty one, so it is refused with 411.
+    """
+
+    def __init__(self, app: WsgiApp) -> None:
+        self.app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve one request."""
+        if environ["PATH_INFO"] == "/health":
+            return _answer_wsgi(start_response, HTTPStatus.OK, {"status": "healthy"})
+        try:
+            length = check_length(environ.get("CONTENT_LENGTH") or None)
+            if length is None and environ.get("HTTP_TRANSFER_ENCODING"):
+                raise Refused(HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", "send a Content-Length")
+        except Refused as refusal:
+            return _answer_wsgi(start_response, refusal.status, refusal.content)
+        return self.app(environ, start_response)
+
+
+def check_length(declared: str | None) -> int | None:
+    """Give back Content-Length in bytes. Raises Refused when it is no number or over `MAX_BODY_BYTES`."""
+    if declared is None:
+        return None
+    if not (declared.isascii() and declared.isdigit()):
+        raise Refused(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "Content-Length is no number")
+    if int(declared) > MAX_BODY_BYTES:
+        raise _too_large()
+    return int(declared)
+
+
+async def bounded(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    """Give back the request with a body of known, allowed length.
+
+    A body without Content-Length (chunked, HTTP/2) is read here and gets one: WSGI has no other way to know it.
+    What it gives back receives by a coroutine, which a2wsgi insists on and granian's own `receive` is not.
+    Raises Refused over `MAX_BODY_BYTES`, ClientGone when the client hangs up meanwhile.
+    """
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    declared = headers.get(b"content-length")
+    if check_length(declared.decode("latin-1") if declared is not None else None) is not None:
+        return scope, _replay([], receive)
+    if scope["method"] in BODYLESS and b"transfer-encoding" not in headers:
+        return scope, _replay([], receive)
+    body = await _read(receive)
+    kept = [header for header in scope["headers"] if header[0] != b"transfer-encoding"]
+    kept.append((b"content-length", str(len(body)).encode()))
+    message = {"type": "http.request", "body": body, "more_body": False}
+    return {**scope, "headers": kept}, _replay([message], receive)
+
+
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replay(waiting: list[Message], receive: Receive) -> Receive:
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _too_large() -> Refused:
+    message = f"the request is larger than {MAX_BODY_BYTES // 1024 // 1024} MB"
+    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "TOO_LARGE", message)
+
+
+def _prepare(status: HTTPStatus, content: dict[str, Any]) -> tuple[list[tuple[str, str]], bytes]:
+    body = json.dumps(content).encode()
+    headers = [
+        ("content-type", "application/json"),
+        ("content-length", str(len(body))),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ]
+    if status >= HTTPStatus.BAD_REQUEST:
+        # The rest of the body stays unread: this connection can't carry another request.
+        headers.append(("connection", "close"))
+    return headers, body
+
+
+async def _answer(send: Send, status: HTTPStatus, content: dict[str, Any]) -> None:
+    pairs, body = _prepare(status, content)
+    headers = [(name.encode(), value.encode()) for name, value in pairs]
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _answer_wsgi(start_response: Callable[..., Any], status: HTTPStatus, content: dict[str, Any]) -> list[bytes]:
+    headers, body = _prepare(status, content)
+    start_response(f"{status.value} {status.phrase}", headers)
+    return [body]
