@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from faasweb.domain.access import Actor, Role
+from faasweb.domain.access import Actor, Role, Scope
 from faasweb.domain.builds import Artifact, Build, Diagnostic, LogLine
 from faasweb.domain.deployments import Deployment
 from faasweb.domain.executions import Execution
@@ -28,12 +28,12 @@ from faasweb.domain.workspaces import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Unsaved code of one user in one function; ``base_revision`` is the function's revision it started from."""
+    """Unsaved code of one user in one function; ``base`` is the hash of the saved code it started from."""
 
     function_id: str
     user: str
     text: str
-    base_revision: int
+    base: str
     saved_at: datetime
 
 
@@ -365,6 +365,10 @@ class ImageRegistry(Protocol):
         """The full reference under which the image can be pulled, ``registry/repository:tag@sha256:...``."""
         ...
 
+    def remove(self, app_name: str) -> None:
+        """Every image of that application, where this registry is the product's own. Absent is no error."""
+        ...
+
     def ready(self) -> str | None: ...
 
 
@@ -504,9 +508,47 @@ class Member:
     role: Role
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token as it may be shown: ``hint`` is the begin of its secret."""
+
+    id: int
+    name: str
+    hint: str
+    scopes: frozenset[Scope]
+    workspaces: frozenset[str] | None
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
 class Accounts(Protocol):
     def role(self, actor: Actor, workspace_id: str) -> Role | None:
         """The actor's role in a workspace; operators are owners everywhere; None for a stranger."""
+        ...
+
+    def authenticate(self, token: str) -> Actor | None:
+        """The actor of an API token; None when it is unknown, expired or revoked. Notes that it was used."""
+        ...
+
+    def issue_token(
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        scopes: frozenset[Scope],
+        workspaces: frozenset[str] | None = None,
+        expires_at: datetime | None = None,
+    ) -> tuple[Token, str]:
+        """The stored token and its secret, which can never be read again. Never wider than the actor itself."""
+        ...
+
+    def tokens_of(self, actor: Actor) -> Sequence[Token]:
+        """Newest first, revoked ones left out."""
+        ...
+
+    def revoke_token(self, actor: Actor, token_id: int) -> None:
+        """NotFound when it is not the actor's (operators may revoke any)."""
         ...
 
     def workspaces_of(self, actor: Actor) -> frozenset[str] | None:
@@ -527,6 +569,14 @@ class Accounts(Protocol):
 
     def forget_workspace(self, workspace_id: str) -> None: ...
 
+    def issue_sign_in_link(self, username: str) -> str:
+        """The secret of a link that signs this user in once, within 30 minutes. NotFound."""
+        ...
+
+    def redeem_sign_in_link(self, secret: str) -> int | None:
+        """The id of the user the link is for, once; None when it was used, has expired or never was."""
+        ...
+
     def audit(self, actor: Actor, action: str, target: str, details: Mapping[str, object] | None = None) -> None:
-        """Who did what to what. ``details`` never hold secrets."""
+        """Who (``actor``, from its ``address``) did what to what. ``details`` never hold secrets."""
         ...

@@ -46,6 +46,7 @@ class Actor:
 
     ``user_id`` is None for the anonymous caller of open mode. ``scopes`` and ``workspaces`` narrow a token; a browser
     session has all scopes and ``workspaces`` None (no restriction). Operators enter every workspace as owners.
+    ``address`` is where the request came from, for the audit trail.
     """
 
     user_id: int | None
@@ -53,6 +54,7 @@ class Actor:
     is_operator: bool = False
     scopes: frozenset[Scope] = field(default_factory=lambda: frozenset(Scope))
     workspaces: frozenset[str] | None = None
+    address: str = ""
 
     def has_scope(self, need: Need) -> bool:
         return _SCOPE_FOR[need] in self.scopes

@@ -28,7 +28,7 @@ class DeploymentStatus(enum.StrEnum):
 
 # How long a deployment may stay in a state before it ends as failed, counted from entering the state.
 STATE_DEADLINES = {
-    DeploymentStatus.QUEUED: timedelta(minutes=2),
+    DeploymentStatus.QUEUED: timedelta(minutes=5),
     DeploymentStatus.BUILDING: timedelta(minutes=11),
     DeploymentStatus.APPLYING: timedelta(minutes=3),
     DeploymentStatus.CHECKING: timedelta(minutes=3),
@@ -41,7 +41,8 @@ class Deployment:
     """One press of Deploy, or one roll back (``rollback_to`` is then the version it switches to).
 
     ``code_hash`` is the code as saved when it began: later saves wait for the next deployment. ``build_id`` is None for
-    a roll back. ``warning`` tells something the developer should know although the deployment went through.
+    a roll back, known from the begin otherwise. ``previous_version`` was live before and comes back when this one
+    fails. ``warning`` tells something the developer should know although the deployment went through.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Deployment:
     build_id: str | None = None
     version: int | None = None
     rollback_to: int | None = None
+    previous_version: int | None = None
     instant_at: datetime | None = None
     attempts: int = 0
     error: str | None = None
@@ -71,6 +73,8 @@ class Deployment:
         created_by: str,
         *,
         rollback_to: int | None = None,
+        build_id: str | None = None,
+        previous_version: int | None = None,
     ) -> Deployment:
         moment = clock.now()
         return cls(
@@ -82,12 +86,14 @@ class Deployment:
             created_by=created_by,
             entered_at=moment,
             rollback_to=rollback_to,
+            build_id=build_id,
+            previous_version=previous_version,
         )
 
     def entering(self, status: DeploymentStatus, **changes: object) -> Deployment:
         moment = clock.now()
         finished = moment if status.finished else None
-        return replace(self, status=status, entered_at=moment, finished_at=finished, **changes)  # type: ignore[arg-type]
+        return replace(self, status=status, entered_at=moment, finished_at=finished, attempts=0, **changes)  # type: ignore[arg-type]
 
     def attempted(self) -> Deployment:
         return replace(self, attempts=self.attempts + 1)

@@ -46,6 +46,15 @@ class Conflict(FaaswebError):
     code = "CONFLICT"
 
 
+class Stale(FaaswebError):
+    """What is being saved started from something older than what is stored. Asking again will not help: decide first.
+
+    ``details["current_hash"]`` is the hash of the code that is saved now.
+    """
+
+    code = "CONFLICT"
+
+
 class MethodNotAllowed(FaaswebError):
     """The function does not answer this HTTP method; ``details["allowed"]`` lists those it does."""
 

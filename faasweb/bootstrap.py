@@ -1,0 +1,218 @@
+"""Settings choose adapters, here and nowhere else. Nothing happens at import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from faasweb.ports import (
+    Accounts,
+    Builder,
+    CodeStore,
+    DraftRunner,
+    ImageRegistry,
+    LogStore,
+    MetricStore,
+    Queue,
+    Repositories,
+    Runtime,
+    Toolchain,
+)
+from faasweb.usecases.access import Access
+from faasweb.usecases.builds import Builds
+from faasweb.usecases.deployments import Deployments
+from faasweb.usecases.functions import Functions
+from faasweb.usecases.invocations import Invocations
+from faasweb.usecases.observing import Logs, Metrics
+from faasweb.usecases.recording import Recorder
+from faasweb.usecases.releases import Releases
+from faasweb.usecases.upkeep import Readiness, Upkeep
+from faasweb.usecases.workspaces import Workspaces
+
+if TYPE_CHECKING:
+    from faasweb.adapters.runtime.wasm import WasmRuntime
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Everything the doors may ask for, by noun."""
+
+    access: Access
+    accounts: Accounts
+    workspaces: Workspaces
+    functions: Functions
+    builds: Builds
+    deployments: Deployments
+    invocations: Invocations
+    logs: Logs
+    metrics: Metrics
+    upkeep: Upkeep
+    readiness: Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """One adapter for each port."""
+
+    repositories: Repositories
+    code: CodeStore
+    builder: Builder
+    registry: ImageRegistry
+    runtime: Runtime
+    drafts: DraftRunner
+    logs: LogStore
+    metrics: MetricStore
+    queue: Queue
+    accounts: Accounts
+
+
+@cache
+def get_platform() -> Platform:
+    """The platform of this process."""
+    return platform_of(adapters_from_settings())
+
+
+def platform_of(use: Adapters) -> Platform:
+    stored = use.repositories
+    releases = Releases(stored.versions, use.code)
+    builds = Builds(stored.builds, stored.functions, use.code, use.builder, use.queue, use.accounts)
+    deployments = Deployments(
+        stored.deployments,
+        stored.functions,
+        stored.versions,
+        builds,
+        releases,
+        use.runtime,
+        use.queue,
+        use.accounts,
+    )
+    return Platform(
+        access=Access(use.accounts, stored.workspaces),
+        accounts=use.accounts,
+        workspaces=Workspaces(stored.workspaces, use.accounts, use.queue),
+        functions=Functions(stored.functions, stored.drafts, use.code, use.runtime, releases, use.queue, use.accounts),
+        builds=builds,
+        deployments=deployments,
+        invocations=Invocations(
+            use.runtime, use.drafts, releases, stored.executions, use.logs, Recorder(stored.executions)
+        ),
+        logs=Logs(use.logs),
+        metrics=Metrics(use.metrics, stored.executions),
+        upkeep=Upkeep(
+            stored.maintenance,
+            stored.functions,
+            builds,
+            deployments,
+            use.code,
+            use.runtime,
+            use.registry,
+            use.queue,
+        ),
+        readiness=Readiness(stored.maintenance, use.code, use.builder, use.registry, use.runtime),
+    )
+
+
+def adapters_from_settings() -> Adapters:
+    from faasweb.adapters.accounts.django import DjangoAccounts
+    from faasweb.adapters.queue.djangoq import DjangoQueue
+
+    code = _code_store()
+    registry = _registry()
+    runtime = _runtime(code)
+    return Adapters(
+        repositories=_repositories(),
+        code=code,
+        builder=_builder(code, registry),
+        registry=registry,
+        runtime=runtime,
+        drafts=runtime,
+        logs=_logs(),
+        metrics=_metrics(),
+        queue=DjangoQueue(),
+        accounts=DjangoAccounts(),
+    )
+
+
+def _repositories() -> Repositories:
+    if settings.DYNAMODB_TABLE_NAME:
+        from faasweb.adapters.repositories import dynamodb
+
+        return dynamodb.open_repositories(_aws("dynamodb"), settings.DYNAMODB_TABLE_NAME)
+    from faasweb.adapters.repositories import sqlite
+
+    return sqlite.open_repositories(settings.DATA_DIR / "faasweb.db")
+
+
+def _code_store() -> CodeStore:
+    if settings.S3_BUCKET_NAME:
+        from faasweb.adapters.codestore.s3 import S3CodeStore
+
+        return S3CodeStore(_aws("s3"), settings.S3_BUCKET_NAME)
+    from faasweb.adapters.codestore.filesystem import FilesystemCodeStore
+
+    return FilesystemCodeStore(settings.DATA_DIR / "code")
+
+
+def _aws(service: str) -> object:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard"}, max_pool_connections=32)
+    return boto3.client(
+        service, region_name=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL or None, config=config
+    )
+
+
+def _toolchain() -> Toolchain:
+    from faasweb.adapters.toolchain.spin import SpinToolchain
+
+    return SpinToolchain(settings.CACHE_DIR)
+
+
+def _builder(code: CodeStore, registry: ImageRegistry) -> Builder:
+    from faasweb.adapters.builder.local import LocalBuilder
+
+    return LocalBuilder(_toolchain(), code, registry)
+
+
+def _registry() -> ImageRegistry:
+    from faasweb.adapters.registry.layout import LayoutRegistry
+
+    return LayoutRegistry(settings.DATA_DIR / "registry")
+
+
+def _runtime(code: CodeStore) -> WasmRuntime:
+    if settings.RUNTIME != "embedded":
+        raise ImproperlyConfigured(f"FAASWEB_RUNTIME={settings.RUNTIME}: only embedded is available in this release")
+    from faasweb.adapters.runtime.wasm import WasmRuntime
+
+    sockets = [settings.DATA_DIR / "run" / f"wasmhost-{i}.sock" for i in range(settings.WASMHOST_PROCESSES)]
+    return WasmRuntime(settings.DATA_DIR, code, sockets)
+
+
+def _logs() -> LogStore:
+    if settings.LOKI_SERVICE_URL:
+        import httpx
+
+        from faasweb.adapters.logs.loki import LokiLogStore
+
+        return LokiLogStore(httpx.Client(base_url=settings.LOKI_SERVICE_URL, timeout=30))
+    from faasweb.adapters.logs.embedded import EmbeddedLogStore
+
+    return EmbeddedLogStore(settings.DATA_DIR / "telemetry.db")
+
+
+def _metrics() -> MetricStore:
+    if settings.PROMETHEUS_SERVICE_URL:
+        import httpx
+
+        from faasweb.adapters.metrics.prometheus import PrometheusMetricStore
+
+        return PrometheusMetricStore(httpx.Client(base_url=settings.PROMETHEUS_SERVICE_URL, timeout=15))
+    from faasweb.adapters.metrics.embedded import EmbeddedMetricStore
+
+    return EmbeddedMetricStore(settings.DATA_DIR / "telemetry.db")

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from faasweb.domain import clock
+from faasweb.domain.access import Actor
+from faasweb.domain.errors import InvalidInput, Stale
+from faasweb.domain.functions import (
+    EnvironmentVariable,
+    Function,
+    FunctionRef,
+    FunctionSettings,
+    FunctionStatus,
+)
+from faasweb.domain.ids import is_function_id
+from faasweb.domain.source import Source
+from faasweb.ports import Accounts, CodeStore, Draft, DraftRepository, FunctionRepository, Queue, Runtime
+from faasweb.usecases.releases import Releases
+from faasweb.usecases.retry import on_conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """An edit: ``None`` leaves a field as it is. ``clear`` names nullable fields to empty."""
+
+    name: str | None = None
+    description: str | None = None
+    settings: FunctionSettings | None = None
+    source: Source | None = None
+    status: FunctionStatus | None = None
+    invocation_url: str | None = None
+    last_deployed: datetime | None = None
+    clear: frozenset[str] = frozenset()
+
+    def values(self) -> dict[str, object]:
+        fields = ("name", "description", "settings", "source", "status", "invocation_url", "last_deployed")
+        given = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
+        return given | dict.fromkeys(self.clear)
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    repository: FunctionRepository
+    drafts: DraftRepository
+    code: CodeStore
+    runtime: Runtime
+    releases: Releases
+    queue: Queue
+    accounts: Accounts
+
+    def create(
+        self,
+        actor: Actor,
+        workspace_id: str,
+        name: str,
+        source: Source,
+        *,
+        description: str | None = None,
+        settings: FunctionSettings | None = None,
+    ) -> Function:
+        """A new function, not deployed yet. Its code is durable before its item exists."""
+        function = Function.create(workspace_id, name, description, settings or FunctionSettings(), source)
+        self.code.put(function.code_key, source.text.encode())
+        function = self.repository.add(function)
+        self.accounts.audit(actor, "function.create", function.id, {"name": function.name})
+        return function
+
+    def get(self, ref: FunctionRef) -> Function:
+        return self.repository.get(ref)
+
+    def find(self, function_id: str) -> Function:
+        return self.repository.find(function_id)
+
+    def resolve(self, workspace_id: str, key: str) -> Function:
+        """By id or by app name, as function routes spell it."""
+        if is_function_id(key):
+            return self.repository.get(FunctionRef(workspace_id, key))
+        return self.repository.find_by_app_name(workspace_id, key)
+
+    def list(self, workspace_id: str) -> Sequence[Function]:
+        return self.repository.list(workspace_id)
+
+    def with_source(self, function: Function) -> Function:
+        """The function with its saved code at hand."""
+        return function if function.source else replace(function, source=self.releases.source(function.code_key))
+
+    def edit(self, actor: Actor, ref: FunctionRef, changes: Changes, *, base: str | None = None) -> Function:
+        """Save. With ``base``, the hash of the code the editor started from, a stale save raises Stale.
+
+        Changed settings take effect on what is live at once; changed code waits for the next deployment.
+        """
+        if changes.source is not None:
+            key = replace(self.repository.get(ref), code_hash=changes.source.hash).code_key
+            self.code.put(key, changes.source.text.encode())
+
+        def save() -> Function:
+            function = self.repository.get(ref)
+            if base is not None and changes.source and function.code_hash not in (base, changes.source.hash):
+                raise Stale("Somebody saved this function meanwhile.", current_hash=function.code_hash)
+            return self.repository.save(function.edited(**changes.values()))
+
+        function = on_conflict(save)
+        if changes.settings is not None and function.live:
+            self.runtime.update_settings(self.releases.live(function))
+        self.accounts.audit(actor, "function.edit", function.id, {"fields": sorted(changes.values())})
+        return function
+
+    def remove(self, actor: Actor, ref: FunctionRef) -> None:
+        """Out of sight and no longer served now; the rest is cleared away by a task that survives crashes."""
+        function = self.repository.get(ref)
+        removal = self.repository.remove(function)
+        self.queue.enqueue("clear_away", removal.id)
+        self.accounts.audit(actor, "function.remove", function.id, {"name": function.name})
+
+    # drafts
+
+    def draft(self, function: Function, user: str) -> Draft | None:
+        return self.drafts.get(function.id, user)
+
+    def keep_draft(self, function: Function, user: str, text: str, base: str) -> Draft:
+        """Unsaved code, kept as it is: it need not be a valid source. A draft equal to the saved code is dropped."""
+        if len(text) > 1_000_000:
+            raise InvalidInput("A draft has at most 1,000,000 characters.", field="code")
+        draft = Draft(function.id, user, text, base, clock.now())
+        saved = self.with_source(function).source
+        if saved is not None and text.replace("\r\n", "\n") == saved.text:
+            self.drafts.remove(function.id, user)
+        else:
+            self.drafts.save(draft)
+        return draft
+
+    def discard_draft(self, function: Function, user: str) -> None:
+        self.drafts.remove(function.id, user)
+
+
+MASK = "********"
+"""What doors show instead of a secret value; sent back, it leaves the stored value as it is."""
+
+
+def merged_environment(
+    before: Sequence[EnvironmentVariable], after: Sequence[EnvironmentVariable]
+) -> tuple[EnvironmentVariable, ...]:
+    """``after``, with every masked value replaced by the one stored under that name."""
+    stored = {variable.name: variable.value for variable in before}
+    return tuple(
+        replace(variable, value=stored.get(variable.name, "")) if variable.value == MASK else variable
+        for variable in after
+    )

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faasweb.domain.functions import Function, code_key
+from faasweb.domain.source import Source
+from faasweb.domain.versions import Version
+from faasweb.ports import CodeStore, Release, VersionRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """Puts together what a runtime is given, always with the function's settings of now."""
+
+    versions: VersionRepository
+    code: CodeStore
+
+    def source(self, key: str) -> Source:
+        return Source.single(self.code.get(key).decode())
+
+    def instant(self, function: Function, deployment_id: str, code_hash: str) -> Release:
+        source = self.source(code_key(function.workspace_id, function.id, code_hash))
+        return self._release(function, deployment_id, source=source)
+
+    def draft(self, function: Function, source: Source) -> Release:
+        return self._release(function, "draft", source=source)
+
+    def version(self, function: Function, deployment_id: str, version: Version) -> Release:
+        return self._release(function, deployment_id, version=version)
+
+    def live(self, function: Function) -> Release:
+        """What answers now, with the settings of now."""
+        live = function.live
+        if live is None:
+            raise ValueError(f"{function.id} is not live")
+        if live.version is None:
+            return self.instant(function, live.deployment_id, live.code_hash)
+        return self.version(function, live.deployment_id, self.versions.get(function.id, live.version))
+
+    def _release(
+        self,
+        function: Function,
+        deployment_id: str,
+        *,
+        version: Version | None = None,
+        source: Source | None = None,
+    ) -> Release:
+        return Release(
+            function_id=function.id,
+            workspace_id=function.workspace_id,
+            app_name=function.app_name,
+            deployment_id=deployment_id,
+            settings=function.settings,
+            version=version.number if version else None,
+            source=source,
+            artifact=version.artifact if version else None,
+            image=version.image if version else None,
+        )
