@@ -1,0 +1,398 @@
+"""wasi:http/types: fields, requests, responses and their bodies."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from faasweb.wasmhost.abi import Err, Ok
+from faasweb.wasmhost.interfaces.io import Always, InputStream, OutputStream, Pollable
+from faasweb.wasmhost.interfaces.registry import Interface, resource
+from faasweb.wasmhost.sandbox import GuestRequest, Headers, Sandbox
+
+types = Interface("wasi:http/types")
+
+METHODS = ("get", "head", "post", "put", "delete", "connect", "options", "trace", "patch")
+FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+FORBIDDEN_IN_VALUE = re.compile(rb"[\x00\r\n]")
+MAX_OUTGOING_BODY = 6 << 20
+
+
+@resource("wasi", "fields", "headers", "trailers")
+class Fields:
+    """HTTP fields in their order. Those of a received message cannot be changed."""
+
+    def __init__(self, entries: Iterable[tuple[str, bytes]] = (), *, fixed: bool = False) -> None:
+        self.entries = list(entries)
+        self.fixed = fixed
+
+    def add(self, name: str, value: bytes) -> None:
+        """Raises Err(invalid-syntax) for what would break the message apart."""
+        if not FIELD_NAME.fullmatch(name) or FORBIDDEN_IN_VALUE.search(value):
+            raise Err(("invalid-syntax", None))
+        self.entries.append((name, value))
+
+    def values(self, name: str) -> list[bytes]:
+        return [value for key, value in self.entries if key.lower() == name.lower()]
+
+    def remove(self, name: str) -> None:
+        self.entries = [entry for entry in self.entries if entry[0].lower() != name.lower()]
+
+    def require_open(self) -> None:
+        if self.fixed:
+            raise Err(("immutable", None))
+
+
+@resource("wasi", "incoming-body")
+class IncomingBody:
+    """A received body; its stream can be taken once."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.taken = False
+
+
+@resource("wasi", "incoming-request")
+class IncomingRequest:
+    """The request this guest answers."""
+
+    def __init__(self, request: GuestRequest) -> None:
+        self.request = request
+        self.consumed = False
+
+
+@resource("wasi", "incoming-response")
+class IncomingResponse:
+    """The answer to an outgoing request."""
+
+    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.consumed = False
+
+
+@resource("wasi", "future-trailers")
+class FutureTrailers:
+    """There are never trailers."""
+
+    def __init__(self) -> None:
+        self.taken = False
+
+
+@resource("wasi", "outgoing-body")
+class OutgoingBody:
+    """Bytes on their way out, handed to ``sink``; ``on_finish`` is called once when they are complete."""
+
+    def __init__(self, sink: Callable[[bytes], None], on_finish: Callable[[], None]) -> None:
+        self.sink = sink
+        self.on_finish = on_finish
+
+
+@resource("wasi", "outgoing-response")
+class OutgoingResponse:
+    """The guest's answer: buffers its body until the head is sent."""
+
+    def __init__(self, headers: Fields) -> None:
+        self.headers = headers
+        self.status = 200
+        self.body_taken = False
+        self.early_body = bytearray()
+        self.sent_to: Sandbox | None = None
+
+    def write(self, data: bytes) -> None:
+        if self.sent_to is not None:
+            self.sent_to.write_body(data)
+        elif len(self.early_body) + len(data) > MAX_OUTGOING_BODY:
+            raise ValueError("the body is too large to be kept before the response is sent")
+        else:
+            self.early_body += data
+
+
+@resource("wasi", "response-outparam")
+class ResponseOutparam:
+    """The one place a response can be put."""
+
+
+@resource("wasi", "outgoing-request")
+class OutgoingRequest:
+    """A request the guest wants to make."""
+
+    def __init__(self, headers: Fields) -> None:
+        self.headers = headers
+        self.method: tuple[str, str | None] = ("get", None)
+        self.path: str | None = None
+        self.scheme: tuple[str, str | None] | None = None
+        self.authority: str | None = None
+        self.content = bytearray()
+        self.body_taken = False
+        self.finished = False
+        self.on_finish: Callable[[], None] = lambda: None
+
+    def write(self, data: bytes) -> None:
+        if len(self.content) + len(data) > MAX_OUTGOING_BODY:
+            raise ValueError(f"the body of an outgoing request is larger than {MAX_OUTGOING_BODY >> 20} MB")
+        self.content += data
+
+    def finish(self) -> None:
+        self.finished = True
+        self.on_finish()
+
+
+@resource("wasi", "request-options")
+class RequestOptions:
+    """Timeouts of an outgoing request, nanoseconds; the function's own deadline bounds them all."""
+
+    def __init__(self) -> None:
+        self.timeouts: dict[str, int | None] = {}
+
+
+def method_variant(method: str) -> tuple[str, str | None]:
+    """``GET`` -> ``("get", None)``."""
+    name = method.lower()
+    return (name, None) if name in METHODS else ("other", method)
+
+
+# fields
+
+
+@types.constructor("fields")
+def new_fields(guest: Sandbox) -> Fields:
+    return Fields()
+
+
+@types.static("fields", "from-list")
+def fields_from_list(guest: Sandbox, entries: Headers) -> Fields:
+    fields = Fields()
+    for name, value in entries:
+        fields.add(name, value)
+    return fields
+
+
+@types.method("fields", "get")
+def fields_get(guest: Sandbox, fields: Fields, name: str) -> list[bytes]:
+    return fields.values(name)
+
+
+@types.method("fields", "has")
+def fields_has(guest: Sandbox, fields: Fields, name: str) -> bool:
+    return bool(fields.values(name))
+
+
+@types.method("fields", "set")
+def fields_set(guest: Sandbox, fields: Fields, name: str, values: list[bytes]) -> None:
+    fields.require_open()
+    fields.remove(name)
+    for value in values:
+        fields.add(name, value)
+
+
+@types.method("fields", "delete")
+def fields_delete(guest: Sandbox, fields: Fields, name: str) -> None:
+    fields.require_open()
+    fields.remove(name)
+
+
+@types.method("fields", "append")
+def fields_append(guest: Sandbox, fields: Fields, name: str, value: bytes) -> None:
+    fields.require_open()
+    fields.add(name, value)
+
+
+@types.method("fields", "entries")
+def fields_entries(guest: Sandbox, fields: Fields) -> Headers:
+    return fields.entries
+
+
+@types.method("fields", "clone")
+def fields_clone(guest: Sandbox, fields: Fields) -> Fields:
+    return Fields(fields.entries)
+
+
+# incoming messages
+
+
+@types.method("incoming-request", "method")
+def request_method(guest: Sandbox, incoming: IncomingRequest) -> tuple[str, str | None]:
+    return method_variant(incoming.request.method)
+
+
+@types.method("incoming-request", "path-with-query")
+def request_path(guest: Sandbox, incoming: IncomingRequest) -> str:
+    return incoming.request.path
+
+
+@types.method("incoming-request", "scheme")
+def request_scheme(guest: Sandbox, incoming: IncomingRequest) -> tuple[str, None]:
+    return ("HTTPS" if incoming.request.scheme == "https" else "HTTP", None)
+
+
+@types.method("incoming-request", "authority")
+def request_authority(guest: Sandbox, incoming: IncomingRequest) -> str:
+    return incoming.request.authority
+
+
+@types.method("incoming-request", "headers")
+def request_headers(guest: Sandbox, incoming: IncomingRequest) -> Fields:
+    return Fields(incoming.request.headers, fixed=True)
+
+
+@types.method("incoming-request", "consume")
+def consume_request(guest: Sandbox, incoming: IncomingRequest) -> IncomingBody:
+    if incoming.consumed:
+        raise Err
+    incoming.consumed = True
+    return IncomingBody(incoming.request.body)
+
+
+@types.method("incoming-response", "status")
+def response_status(guest: Sandbox, response: IncomingResponse) -> int:
+    return response.status
+
+
+@types.method("incoming-response", "headers")
+def response_headers(guest: Sandbox, response: IncomingResponse) -> Fields:
+    return Fields(response.headers, fixed=True)
+
+
+@types.method("incoming-response", "consume")
+def consume_response(guest: Sandbox, response: IncomingResponse) -> IncomingBody:
+    if response.consumed:
+        raise Err
+    response.consumed = True
+    return IncomingBody(response.body)
+
+
+@types.method("incoming-body", "stream")
+def body_stream(guest: Sandbox, body: IncomingBody) -> InputStream:
+    if body.taken:
+        raise Err
+    body.taken = True
+    return InputStream(body.content)
+
+
+@types.static("incoming-body", "finish")
+def finish_incoming_body(guest: Sandbox, body: IncomingBody) -> FutureTrailers:
+    return FutureTrailers()
+
+
+@types.method("future-trailers", "subscribe")
+def subscribe_trailers(guest: Sandbox, trailers: FutureTrailers) -> Pollable:
+    return Pollable(Always())
+
+
+@types.method("future-trailers", "get")
+def get_trailers(guest: Sandbox, trailers: FutureTrailers) -> Any:
+    if trailers.taken:
+        return Err(None)
+    trailers.taken = True
+    return Ok(Ok(None))
+
+
+@types.function("http-error-code")
+def http_error_code(guest: Sandbox, error: Any) -> None:
+    return None
+
+
+# outgoing messages
+
+
+@types.constructor("outgoing-response")
+def new_response(guest: Sandbox, headers: Fields) -> OutgoingResponse:
+    return OutgoingResponse(headers)
+
+
+@types.method("outgoing-response", "status-code")
+def get_status(guest: Sandbox, response: OutgoingResponse) -> int:
+    return response.status
+
+
+@types.method("outgoing-response", "set-status-code")
+def set_status(guest: Sandbox, response: OutgoingResponse, status: int) -> None:
+    if not 100 <= status <= 999:
+        raise Err
+    response.status = status
+
+
+@types.method("outgoing-response", "headers")
+@types.method("outgoing-request", "headers")
+def outgoing_headers(guest: Sandbox, message: OutgoingResponse | OutgoingRequest) -> Fields:
+    return Fields(message.headers.entries, fixed=True)
+
+
+@types.method("outgoing-response", "body")
+def response_body(guest: Sandbox, response: OutgoingResponse) -> OutgoingBody:
+    if response.body_taken:
+        raise Err
+    response.body_taken = True
+    return OutgoingBody(response.write, lambda: None)
+
+
+@types.static("response-outparam", "set")
+def set_response(guest: Sandbox, place: ResponseOutparam, response: OutgoingResponse | Err) -> None:
+    if isinstance(response, Err):
+        raise ValueError(f"the function answered with an error instead of a response: {response.value}")
+    guest.answer(response.status, response.headers.entries)
+    response.sent_to = guest
+    if response.early_body:
+        guest.write_body(bytes(response.early_body))
+
+
+@types.method("outgoing-body", "write")
+def body_write(guest: Sandbox, body: OutgoingBody) -> OutputStream:
+    return OutputStream(body.sink)
+
+
+@types.static("outgoing-body", "finish")
+def finish_outgoing_body(guest: Sandbox, body: OutgoingBody, trailers: Fields | None) -> None:
+    body.on_finish()
+
+
+@types.constructor("outgoing-request")
+def new_request(guest: Sandbox, headers: Fields) -> OutgoingRequest:
+    return OutgoingRequest(headers)
+
+
+@types.method("outgoing-request", "body")
+def request_body(guest: Sandbox, request: OutgoingRequest) -> OutgoingBody:
+    if request.body_taken:
+        raise Err
+    request.body_taken = True
+    return OutgoingBody(request.write, request.finish)
+
+
+def _attribute(name: str, attribute: str) -> None:
+    """Register the getter and the setter of one attribute of outgoing-request."""
+
+    @types.method("outgoing-request", name)
+    def get(guest: Sandbox, request: OutgoingRequest) -> Any:
+        return getattr(request, attribute)
+
+    @types.method("outgoing-request", f"set-{name}")
+    def set_(guest: Sandbox, request: OutgoingRequest, value: Any) -> None:
+        setattr(request, attribute, value)
+
+
+def _option(name: str) -> None:
+    """Register the getter and the setter of one timeout of request-options."""
+
+    @types.method("request-options", name)
+    def get(guest: Sandbox, options: RequestOptions) -> int | None:
+        return options.timeouts.get(name)
+
+    @types.method("request-options", f"set-{name}")
+    def set_(guest: Sandbox, options: RequestOptions, duration: int | None) -> None:
+        options.timeouts[name] = duration
+
+
+_attribute("method", "method")
+_attribute("path-with-query", "path")
+_attribute("scheme", "scheme")
+_attribute("authority", "authority")
+_option("connect-timeout")
+_option("first-byte-timeout")
+_option("between-bytes-timeout")
+
+
+@types.constructor("request-options")
+def new_options(guest: Sandbox) -> RequestOptions:
+    return RequestOptions()
