@@ -7,7 +7,8 @@ from django_htmx.middleware import HtmxDetails
 
 from faasweb.bootstrap import Platform
 from faasweb.domain import errors
-from faasweb.domain.access import Actor
+from faasweb.domain.access import Actor, Role
+from faasweb.domain.workspaces import Workspace
 
 
 class ConsoleRequest(HttpRequest):
@@ -16,6 +17,8 @@ class ConsoleRequest(HttpRequest):
     platform: Platform
     actor: Actor | None
     request_id: str
+    workspace: Workspace
+    role: Role | None
     htmx: HtmxDetails
     csp_nonce: str
 

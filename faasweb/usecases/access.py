@@ -35,6 +35,14 @@ class Access:
         if not actor.has_scope(need):
             raise NotAllowed("This API token lacks the scope for that.", need=str(need))
 
+    def may(self, actor: Actor, workspace_id: str, need: Need) -> bool:
+        """Whether ``enter`` would let the actor in; pages show only what somebody may use."""
+        try:
+            self.allow(actor, workspace_id, need)
+        except (NotAllowed, NotFound):
+            return False
+        return True
+
     def role(self, actor: Actor, workspace_id: str) -> Role | None:
         return self.accounts.role(actor, workspace_id)
 

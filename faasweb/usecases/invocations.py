@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from faasweb.domain import clock, ids
 from faasweb.domain.errors import (
@@ -146,6 +147,10 @@ class Invocations:
     def list(self, function_id: str, limit: int, before: str | None = None) -> tuple[Sequence[Execution], str | None]:
         """Newest first, and the cursor for older ones."""
         return self.executions.list(function_id, limit, before)
+
+    def get(self, function_id: str, execution_id: str, at: datetime) -> Execution:
+        """``at`` is the execution's own time, a part of its key. NotFound."""
+        return self.executions.get(function_id, execution_id, at)
 
     def recent(self, functions: Sequence[Function], limit: int) -> Sequence[Execution]:
         """The newest executions of several functions together, newest first."""

@@ -1,0 +1,167 @@
+"""Signing in and out, and what belongs to a user: API tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import get_user_model, login, update_session_auth_hash
+from django.contrib.auth.forms import SetPasswordForm as SetPassword
+from django.contrib.auth.views import LoginView, LogoutView
+from django.core.cache import cache
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from consoles.http import ConsoleRequest
+from consoles.identity import address_of
+from consoles.pages.doors import signed_in
+from faasweb.domain import clock
+from faasweb.domain.access import Actor, Scope
+from faasweb.domain.errors import FaaswebError
+from faasweb.domain.names import NAME_LIMIT
+
+TRIES = 10
+TRIES_WINDOW_S = 300
+
+
+class SignIn(LoginView):
+    """User name and password. After ten failures from one address it refuses for five minutes."""
+
+    template_name = "accounts/sign_in.html"
+    redirect_authenticated_user = True
+
+    def post(self, request: ConsoleRequest, *args: object, **kwargs: object) -> HttpResponseBase:  # type: ignore[override]
+        if int(cache.get(self._key(), 0)) >= TRIES:
+            form = self.get_form()
+            form.add_error(None, _("Too many failed attempts. Try again in five minutes."))
+            answer = self.render_to_response(self.get_context_data(form=form), status=429)
+            answer["Retry-After"] = str(TRIES_WINDOW_S)
+            return answer
+        return super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: forms.BaseForm) -> HttpResponse:
+        cache.add(self._key(), 0, TRIES_WINDOW_S)
+        cache.incr(self._key())
+        return self.render_to_response(self.get_context_data(form=form), status=422)
+
+    def _key(self) -> str:
+        return f"sign-in-failures:{address_of(self.request)}"
+
+
+class SignOut(LogoutView):
+    next_page = "sign-in"
+
+
+@require_GET
+def sign_in_link(request: ConsoleRequest, secret: str) -> HttpResponseBase:
+    """The page a one-time link opens. A press on its button redeems it, so that link previews can't use it up."""
+    answer = render(request, "accounts/sign_in_link.html", {"secret": secret})
+    answer["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+@require_POST
+def redeem_link(request: ConsoleRequest, secret: str) -> HttpResponseBase:
+    user_id = request.platform.accounts.redeem_sign_in_link(secret)
+    if user_id is None:
+        return render(request, "accounts/sign_in_link.html", {"secret": None}, status=410)
+    user = get_user_model().objects.get(pk=user_id)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    return redirect("account" if not user.has_usable_password() else "workspace-list")
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LIMIT)
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("It may"),
+        widget=forms.CheckboxSelectMultiple,
+        choices=[
+            (Scope.READ, gettext_lazy("read")),
+            (Scope.WRITE, gettext_lazy("write and deploy")),
+            (Scope.INVOKE, gettext_lazy("invoke functions")),
+        ],
+        initial=[Scope.READ, Scope.WRITE, Scope.INVOKE],
+    )
+    days = forms.TypedChoiceField(
+        label=gettext_lazy("Expires"),
+        coerce=int,
+        choices=[
+            (30, gettext_lazy("in 30 days")),
+            (90, gettext_lazy("in 90 days")),
+            (365, gettext_lazy("in a year")),
+            (0, gettext_lazy("never")),
+        ],
+        initial=90,
+    )
+
+
+@require_GET
+@signed_in
+def account(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
+    return _account(request, actor, TokenForm(), SetPassword(request.user))
+
+
+def _account(
+    request: ConsoleRequest,
+    actor: Actor,
+    token_form: TokenForm,
+    password_form: forms.Form,
+    *,
+    secret: str | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "tokens": request.platform.accounts.tokens_of(actor),
+        "form": token_form,
+        "password_form": password_form,
+        "secret": secret,
+        "nav": "account",
+    }
+    return render(request, "accounts/account.html", context, status=status)
+
+
+@require_POST
+@signed_in
+def create_token(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
+    """The answer shows the secret, once; a reload of the page does not."""
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        return _account(request, actor, form, SetPassword(request.user), status=422)
+    days = form.cleaned_data["days"]
+    try:
+        _token, secret = request.platform.accounts.issue_token(
+            actor,
+            form.cleaned_data["name"],
+            scopes=frozenset(Scope(scope) for scope in form.cleaned_data["scopes"]),
+            expires_at=clock.now() + timedelta(days=days) if days else None,
+        )
+    except FaaswebError as exc:
+        form.add_error(None, exc.message)
+        return _account(request, actor, form, SetPassword(request.user), status=422)
+    answer = _account(request, actor, TokenForm(), SetPassword(request.user), secret=secret)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@require_POST
+@signed_in
+def revoke_token(request: ConsoleRequest, actor: Actor, token_id: int) -> HttpResponseBase:
+    request.platform.accounts.revoke_token(actor, token_id)
+    messages.success(request, _("The token is revoked."))
+    return redirect("account")
+
+
+@require_POST
+@signed_in
+def set_password(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
+    form = SetPassword(request.user, request.POST)
+    if not form.is_valid():
+        return _account(request, actor, TokenForm(), form, status=422)
+    form.save()
+    update_session_auth_hash(request, form.user)
+    messages.success(request, _("Your password is set."))
+    return redirect("account")

@@ -1,0 +1,183 @@
+"""What happened and happens: the tabs Deployments, Executions, Logs and Metrics of a function, and builds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.contrib import messages
+from django.http import HttpResponseBase, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from consoles.http import ConsoleRequest
+from consoles.pages.doors import actor_of, at_function, in_workspace
+from consoles.pages.functions import page
+from consoles.pages.parts import download, wants_partial, went_to
+from faasweb.domain import clock
+from faasweb.domain.access import Need
+from faasweb.domain.errors import FaaswebError, LogsUnavailable, MetricsUnavailable, NotFound
+from faasweb.domain.functions import Function
+from faasweb.domain.telemetry import LogPage
+from faasweb.domain.usage import percentile_ms
+from faasweb.domain.workspaces import Workspace
+from faasweb.usecases.observing import Traffic
+
+EXECUTIONS = 50
+DOWNLOAD_LINES = 10_000
+
+
+@require_GET
+@at_function()
+def deployments(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+    """The one in progress with its live log, then history and versions."""
+    history = request.platform.deployments.list(function.id)
+    active = next((item for item in history if not item.status.finished), None)
+    context = page(
+        request,
+        function,
+        "deployments",
+        deployments=history,
+        active=active,
+        latest=history[0] if history else None,
+        versions=request.platform.deployments.list_versions(function.id),
+    )
+    template = "functions/_deployments.html" if wants_partial(request) else "functions/deployments.html"
+    return render(request, template, context)
+
+
+@require_POST
+@at_function(Need.WRITE)
+def roll_back(request: ConsoleRequest, function: Function, number: int) -> HttpResponseBase:
+    try:
+        deployment = request.platform.deployments.roll_back(actor_of(request), function.ref, number)
+    except FaaswebError as exc:
+        messages.error(request, exc.message)
+    else:
+        if deployment.error:
+            messages.error(request, deployment.error)
+        else:
+            messages.success(request, _("Version %(number)s answers now.") % {"number": number})
+    return went_to(request, "function-deployments", function.workspace_id, function.id)
+
+
+@require_GET
+@in_workspace()
+def builds(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+    context = {"workspace": workspace, "builds": request.platform.builds.list(workspace.id), "nav": "builds"}
+    template = "builds/_table.html" if wants_partial(request) else "builds/list.html"
+    return render(request, template, context)
+
+
+@require_GET
+@in_workspace()
+def build(request: ConsoleRequest, workspace: Workspace, build_id: str) -> HttpResponseBase:
+    found = request.platform.builds.get(build_id)
+    if found.workspace_id != workspace.id:
+        raise NotFound(f"Task not found: {build_id}")
+    context = {
+        "workspace": workspace,
+        "build": found,
+        "lines": request.platform.builds.log(build_id),
+        "nav": "builds",
+    }
+    return render(request, "builds/detail.html", context)
+
+
+@require_GET
+@at_function()
+def executions(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+    found, older = request.platform.invocations.list(function.id, EXECUTIONS, request.GET.get("before"))
+    context = page(request, function, "executions", executions=found, older=older)
+    template = "functions/_executions.html" if wants_partial(request) else "functions/executions.html"
+    return render(request, template, context)
+
+
+@require_GET
+@at_function()
+def execution(request: ConsoleRequest, function: Function, execution_id: str) -> HttpResponseBase:
+    """One execution with bodies and everything it printed; ``?at=`` is its time, a part of its key."""
+    found = request.platform.invocations.get(function.id, execution_id, _moment(request.GET.get("at", "")))
+    try:
+        lines = request.platform.invocations.lines(found)
+    except LogsUnavailable:
+        lines = LogPage((), "")
+    context = page(request, function, "executions", execution=found, lines=lines.entries)
+    return render(request, "functions/execution.html", context)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return clock.parse(text.replace(" ", "+"))
+    except ValueError as exc:
+        raise NotFound("No such execution.") from exc
+
+
+@require_GET
+@at_function()
+def logs(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+    """The newest lines; a script goes on from their cursor over SSE. ``?download=1`` gives them as a file."""
+    text, stream = request.GET.get("text", ""), request.GET.get("stream", "")
+    problem = None
+    try:
+        limit = 1000 if "download" in request.GET else 200
+        found = request.platform.logs.tail(function.id, text=text, stream=stream, limit=limit)
+    except LogsUnavailable as exc:
+        found, problem = LogPage((), ""), exc.message
+    if "download" in request.GET:
+        return download(_as_text(found), f"{function.app_name}.log")
+    context = page(request, function, "logs", page=found, text=text, stream=stream, problem=problem)
+    template = "functions/_logs.html" if wants_partial(request) else "functions/logs.html"
+    return render(request, template, context)
+
+
+def _as_text(found: LogPage) -> str:
+    lines = [
+        f"{datetime.fromtimestamp(entry.at_ns / 1e9, UTC).isoformat(timespec='milliseconds')} "
+        f"{entry.stream or 'stdout'} {entry.text}\n"
+        for entry in found.entries
+    ]
+    return "".join(lines)
+
+
+@require_GET
+@at_function()
+def metrics(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+    """CPU over the last hour, invocations, errors and durations."""
+    cpu, problem = None, None
+    try:
+        cpu = request.platform.metrics.cpu(function.id)
+    except MetricsUnavailable as exc:
+        problem = exc.message
+    traffic = request.platform.metrics.traffic(function.id)
+    values = [sample.value for sample in cpu.series] if cpu else []
+    context = page(
+        request,
+        function,
+        "metrics",
+        cpu=cpu,
+        cpu_average=sum(values) / len(values) if values else None,
+        cpu_peak=max(values) if values else None,
+        traffic=traffic,
+        problem=problem,
+    )
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return JsonResponse(_chart_data(cpu.series if cpu else (), traffic))
+    return render(request, "functions/metrics.html", context)
+
+
+def _chart_data(series: object, traffic: Traffic) -> dict[str, object]:
+    """Columns for the charts: unix seconds, then a value per column; None is a gap."""
+    return {
+        "cpu": [[sample.at.timestamp(), sample.value] for sample in series],  # type: ignore[attr-defined]
+        "minutes": [
+            [
+                minute.start.timestamp(),
+                minute.invocations,
+                minute.errors,
+                percentile_ms(minute.durations, 0.5),
+                percentile_ms(minute.durations, 0.95),
+            ]
+            for minute in traffic.minutes
+        ],
+    }

@@ -1,0 +1,27 @@
+"""A refusal as a page, or as the small part that htmx shows."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from consoles.http import status_of
+from faasweb.domain.errors import FaaswebError, NotFound
+
+
+def render_error(request: HttpRequest, error: FaaswebError) -> HttpResponse:
+    status = status_of(error)
+    title = _("Not found") if isinstance(error, NotFound) else _("That did not work")
+    template = "_error.html" if request.headers.get("HX-Request") else "error.html"
+    return render(request, template, {"title": title, "message": error.message, "status": status}, status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render_error(request, NotFound(_("There is nothing at this address.")))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort: no template tags, no database."""
+    body = "<!doctype html><title>faasweb</title><h1>Something broke</h1><p>It is in the server's log. Try again.</p>"
+    return HttpResponse(body, status=500)

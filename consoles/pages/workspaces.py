@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from consoles.http import ConsoleRequest, status_of
+from consoles.pages.doors import actor_of, in_workspace, signed_in
+from consoles.pages.parts import deletion_confirmed, went_to
+from faasweb.domain.access import Actor, Need, Role
+from faasweb.domain.errors import FaaswebError, InvalidInput, NotFound
+from faasweb.domain.names import DESCRIPTION_LIMIT, NAME_LIMIT
+from faasweb.domain.usage import total
+from faasweb.domain.workspaces import Workspace
+
+RECENT = 10
+
+
+class WorkspaceForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LIMIT)
+    description = forms.CharField(
+        label=gettext_lazy("Description"), max_length=DESCRIPTION_LIMIT, required=False, widget=forms.Textarea
+    )
+
+
+class MemberForm(forms.Form):
+    username = forms.CharField(label=gettext_lazy("User name"), max_length=150)
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"),
+        choices=[
+            (Role.DEVELOPER, gettext_lazy("Developer")),
+            (Role.VIEWER, gettext_lazy("Viewer")),
+            (Role.OWNER, gettext_lazy("Owner")),
+        ],
+    )
+
+
+@require_GET
+@signed_in
+def index(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
+    return _list(request, actor, WorkspaceForm())
+
+
+def _list(request: ConsoleRequest, actor: Actor, form: WorkspaceForm, status: int = 200) -> HttpResponse:
+    context = {"workspaces": request.platform.access.visible(actor), "form": form, "nav": "workspaces"}
+    return render(request, "workspaces/list.html", context, status=status)
+
+
+@require_POST
+@signed_in
+def create(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
+    form = WorkspaceForm(request.POST)
+    if not form.is_valid():
+        return _list(request, actor, form, 422)
+    try:
+        workspace = request.platform.workspaces.create(actor, **form.cleaned_data)
+    except InvalidInput as exc:
+        form.add_error(None, exc.message)
+        return _list(request, actor, form, status_of(exc))
+    messages.success(request, _("Workspace %(name)s is ready.") % {"name": workspace.name})
+    return went_to(request, "workspace-overview", workspace.id)
+
+
+@require_GET
+@in_workspace()
+def overview(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+    """Counters of the last 24 hours and the newest executions."""
+    functions = request.platform.functions.list(workspace.id)
+    by_id = {function.id: function for function in functions}
+    recent = request.platform.invocations.recent(functions, RECENT)
+    context = {
+        "workspace": workspace,
+        "functions": functions,
+        "live_count": sum(1 for function in functions if function.live),
+        "totals": total(function.usage for function in functions),
+        "activity": [(execution, by_id[execution.function_id]) for execution in recent],
+        "nav": "overview",
+    }
+    template = "workspaces/_activity.html" if request.htmx and not request.htmx.boosted else "workspaces/overview.html"
+    return render(request, template, context)
+
+
+@require_GET
+@in_workspace()
+def settings(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+    form = WorkspaceForm({"name": workspace.name, "description": workspace.description})
+    return _settings(request, workspace, form, MemberForm())
+
+
+def _settings(
+    request: ConsoleRequest, workspace: Workspace, form: WorkspaceForm, member_form: MemberForm, status: int = 200
+) -> HttpResponse:
+    context = {
+        "workspace": workspace,
+        "form": form,
+        "member_form": member_form,
+        "members": request.platform.access.members(workspace.id),
+        "may_own": request.role is Role.OWNER,
+        "nav": "settings",
+    }
+    return render(request, "workspaces/settings.html", context, status=status)
+
+
+@require_POST
+@in_workspace(Need.OWN)
+def edit(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+    form = WorkspaceForm(request.POST)
+    try:
+        if form.is_valid():
+            request.platform.workspaces.edit(actor_of(request), workspace.id, **form.cleaned_data)
+            messages.success(request, _("Saved."))
+            return went_to(request, "workspace-settings", workspace.id)
+    except InvalidInput as exc:
+        form.add_error(None, exc.message)
+    return _settings(request, workspace, form, MemberForm(), 422)
+
+
+@require_POST
+@in_workspace(Need.OWN)
+def set_member(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+    """Add somebody, or change a role."""
+    form = MemberForm(request.POST)
+    try:
+        if form.is_valid():
+            username, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
+            request.platform.access.set_role(actor_of(request), workspace.id, username, role)
+            messages.success(request, _("%(user)s is a member now.") % {"user": username})
+            return went_to(request, "workspace-settings", workspace.id)
+    except (InvalidInput, NotFound) as exc:
+        form.add_error(None, exc.message)
+    details = WorkspaceForm({"name": workspace.name, "description": workspace.description})
+    return _settings(request, workspace, details, form, 422)
+
+
+@require_POST
+@in_workspace(Need.OWN)
+def remove_member(request: ConsoleRequest, workspace: Workspace, user_id: int) -> HttpResponseBase:
+    try:
+        request.platform.access.remove_member(actor_of(request), workspace.id, user_id)
+    except FaaswebError as exc:
+        messages.error(request, exc.message)
+    return went_to(request, "workspace-settings", workspace.id)
+
+
+@require_POST
+@in_workspace(Need.OWN)
+def remove(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+    if not deletion_confirmed(request, workspace.name):
+        messages.error(request, _("Nothing was deleted: the name you typed is not the workspace's name."))
+        return went_to(request, "workspace-settings", workspace.id)
+    request.platform.workspaces.remove(actor_of(request), workspace.id)
+    messages.success(request, _("Workspace %(name)s and all it held are being removed.") % {"name": workspace.name})
+    return redirect("workspace-list") if not request.htmx else went_to(request, "workspace-list")
