@@ -6,6 +6,7 @@ Django under ASGI hops to a thread for each synchronous middleware: ten of them 
 """
 
 import os
+from typing import Any
 
 import django
 from a2wsgi import WSGIMiddleware
@@ -36,4 +37,5 @@ class EdgeHandler(ASGIHandler):
 
 _edge = EdgeHandler()
 edge = Router(edge=_edge, web=_edge)
-application = Router(edge=_edge, web=WSGIMiddleware(WSGIHandler(), workers=WEB_THREADS))
+_web: Any = WSGIHandler()  # Django and a2wsgi each wrote down WSGI's types, not quite the same
+application = Router(edge=_edge, web=WSGIMiddleware(_web, workers=WEB_THREADS))

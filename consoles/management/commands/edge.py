@@ -1,0 +1,18 @@
+"""`manage.py edge`: the edge stack alone, for a container."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from faasweb.supervisor import servers
+
+
+class Command(BaseCommand):
+    help = "Serve live streams, function routes and invocations on FAASWEB_BIND and PORT."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Become the server."""
+        servers.become(servers.edge(settings.BIND, settings.PORT), os.environ)

@@ -1,0 +1,17 @@
+"""`manage.py worker`: the task queues alone, for a container."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from faasweb.supervisor import machine, parts
+
+
+class Command(BaseCommand):
+    help = "Work on both task queues. SIGTERM stops it."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Supervise a cluster for each queue."""
+        sys.exit(machine.run_alone(parts.workers()))
