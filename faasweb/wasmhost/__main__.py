@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from faasweb.wasmhost.gate import MAX_RUNNING
 from faasweb.wasmhost.host import Host
 from faasweb.wasmhost.server import Server
 
@@ -32,7 +33,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, required=True, help="the cache folder (FAASWEB_CACHE)")
     parser.add_argument("--socket", type=Path, required=True, help="the unix socket to listen on")
     parser.add_argument("--index", type=int, default=0, help="which of the host processes this is")
-    parser.add_argument("--max-running", type=int, default=64, help="how many guests may run at once")
+    parser.add_argument("--max-running", type=int, default=MAX_RUNNING, help="how many guests may run at once")
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wasmtime import Engine, Store, WasmtimeError
+from wasmtime import WasmtimeError
 from wasmtime import _ffi as ffi
 from wasmtime import component as wasm
 
@@ -28,10 +28,30 @@ VALUE_SIZE = ctypes.sizeof(VALUE)
 PAYLOAD_OFFSET = VALUE.of.offset
 KIND = {
     name: getattr(ffi, f"WASMTIME_COMPONENT_{name}").value
-    for name in (
-        "BOOL S8 U8 S16 U16 S32 U32 S64 U64 F32 F64 CHAR STRING LIST RECORD TUPLE VARIANT ENUM OPTION RESULT "
-        "FLAGS RESOURCE"
-    ).split()
+    for name in [
+        "BOOL",
+        "S8",
+        "U8",
+        "S16",
+        "U16",
+        "S32",
+        "U32",
+        "S64",
+        "U64",
+        "F32",
+        "F64",
+        "CHAR",
+        "STRING",
+        "LIST",
+        "RECORD",
+        "TUPLE",
+        "VARIANT",
+        "ENUM",
+        "OPTION",
+        "RESULT",
+        "FLAGS",
+        "RESOURCE",
+    ]
 }
 PRIMITIVES = {
     wasm.Bool: (KIND["BOOL"], "boolean"),
@@ -114,9 +134,7 @@ def check(error: Any) -> None:
 
 def _bytes_to_c(data: bytes) -> Any:
     vector = ffi.wasm_byte_vec_t()
-    ffi.wasm_byte_vec_new(
-        ctypes.byref(vector), len(data), ctypes.cast(ctypes.c_char_p(data), BYTES)
-    )
+    ffi.wasm_byte_vec_new(ctypes.byref(vector), len(data), ctypes.cast(ctypes.c_char_p(data), BYTES))
     return vector
 
 

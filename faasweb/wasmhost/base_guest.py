@@ -12,6 +12,7 @@ import importlib.machinery
 import marshal
 import os
 import random
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ from pathlib import Path
 from spin_sdk import http, key_value, llm, mqtt, mysql, postgres, redis, sqlite, variables  # noqa: F401
 
 APP = "/app"
+ERROR_HEADER = "x-faasweb-error"  # taken off by the host
+MAX_ERROR = 2000
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 STANDARD_LIBRARY = Path("/python")
 
 # Imported at build, so that a request finds them already executed. The rest of the library is kept as bytecode.
@@ -33,7 +37,7 @@ selectors shlex signal socket statistics string stringprep struct subprocess tem
 token tokenize traceback types typing unicodedata unittest urllib.error urllib.parse urllib.request uuid warnings
 weakref xml.dom.minidom xml.etree.ElementTree zipfile zoneinfo encodings.ascii encodings.cp1252 encodings.idna
 encodings.latin_1 encodings.punycode encodings.unicode_escape encodings.utf_16 encodings.utf_8 encodings.utf_8_sig
-""".split()
+""".split()  # noqa: SIM905
 LEFT_OUT = {"test", "tests", "idlelib", "tkinter", "lib2to3", "turtledemo", "ensurepip", "site-packages", "pydoc_data"}
 
 
@@ -91,14 +95,23 @@ preload()
 keep_library()
 
 
-def print_error(error):
-    """A traceback that starts at the first line of the user's files."""
+def report(error):
+    """Print a traceback that starts at the first line of the user's files; answer 500 with a word for the host."""
     frame = error.__traceback__
     while frame is not None and not frame.tb_frame.f_code.co_filename.startswith(APP):
         frame = frame.tb_next
-    if frame is None:  # the host finds an error by this line
-        print("Traceback (most recent call last):", file=sys.stderr)  # noqa: T201
     traceback.print_exception(error.with_traceback(frame))
+    return http.Response(500, {ERROR_HEADER: one_line(error)}, None)
+
+
+def one_line(error):
+    """``ValueError: text``; a syntax error with its place; one of our own sentences as it is."""
+    if isinstance(error, FunctionError):
+        return str(error)
+    text = " ".join(traceback.format_exception_only(error)[-1].split())
+    if isinstance(error, SyntaxError) and error.filename:
+        text += f" ({error.filename.removeprefix(APP + '/')}, line {error.lineno})"
+    return text[:MAX_ERROR]
 
 
 def checked(response):
@@ -117,6 +130,8 @@ def checked(response):
     for name, value in response.headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise FunctionError(f"the header {name!r} of a Response must be a str with a str value")
+        if not TOKEN.fullmatch(name) or any(character in value for character in "\r\n\0"):
+            raise FunctionError(f"the header {name!r} of a Response has a character that headers cannot have")
     return response
 
 
@@ -130,12 +145,10 @@ class Delegate(http.IncomingHandler):
         try:
             return checked(self.handler.handle_request(request))
         except BaseException as error:
-            print_error(error)
-            return http.Response(500, {}, None)
+            return report(error)
 
 
-def load_module():
-    name = os.environ.pop("FAASWEB_MODULE", "app")
+def load_module(name):
     sys.path[:] = [APP, f"{APP}/.site"]
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
@@ -144,8 +157,8 @@ def load_module():
     return importlib.import_module(name)
 
 
-def load_handler():
-    module = load_module()
+def load_handler(name):
+    module = load_module(name)
     handler_class = getattr(module, "IncomingHandler", None)
     if isinstance(handler_class, type) and handler_class is not http.IncomingHandler:
         handler = handler_class()
@@ -154,7 +167,7 @@ def load_handler():
     if hasattr(module, "init_incoming_handler"):
         return Delegate(module.init_incoming_handler())
     raise FunctionError(
-        f"{module.__name__}.py defines no class IncomingHandler: "
+        "it defines no class IncomingHandler; "
         "write `class IncomingHandler(http.IncomingHandler)` with a method `handle_request(self, request)`"
     )
 
@@ -162,16 +175,22 @@ def load_handler():
 class BrokenModule(http.IncomingHandler):
     """Answers for a module that could not be loaded."""
 
+    def __init__(self, name, error):
+        self.name = name
+        self.error = error
+
     def handle_request(self, request):
-        return http.Response(500, {}, None)
+        response = report(self.error)
+        response.headers[ERROR_HEADER] = f"{self.name}.py cannot be imported: {response.headers[ERROR_HEADER]}"
+        return response
 
 
 class IncomingHandler(http.IncomingHandler):
     def handle(self, request, response_out):
+        name = os.environ.pop("FAASWEB_MODULE", "app")
         try:
-            handler = load_handler()
+            handler = load_handler(name)
         except BaseException as error:
-            print_error(error)
-            handler = BrokenModule()
+            handler = BrokenModule(name, error)
         handler.handle(request, response_out)
         sys.stdout.flush()

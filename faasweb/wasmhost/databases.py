@@ -20,10 +20,31 @@ SETTINGS = (
 
 # PRAGMAs that only look at or tune the open file. Everything else may reach the file system or undo a limit.
 ALLOWED_PRAGMAS = frozenset(
-    "table_info table_xinfo table_list index_list index_info index_xinfo foreign_key_list foreign_keys "
-    "foreign_key_check user_version application_id integrity_check quick_check recursive_triggers "
-    "case_sensitive_like collation_list function_list compile_options data_version encoding "
-    "defer_foreign_keys page_count freelist_count".split()
+    [
+        "table_info",
+        "table_xinfo",
+        "table_list",
+        "index_list",
+        "index_info",
+        "index_xinfo",
+        "foreign_key_list",
+        "foreign_keys",
+        "foreign_key_check",
+        "user_version",
+        "application_id",
+        "integrity_check",
+        "quick_check",
+        "recursive_triggers",
+        "case_sensitive_like",
+        "collation_list",
+        "function_list",
+        "compile_options",
+        "data_version",
+        "encoding",
+        "defer_foreign_keys",
+        "page_count",
+        "freelist_count",
+    ]
 )
 FORBIDDEN_ACTIONS = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})

@@ -6,7 +6,7 @@ JSON (once, last). Also used by the client, so nothing heavy is imported here.
 
 import json
 import struct
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -126,15 +126,14 @@ def _decode(kind: bytes, payload: bytes) -> Frame:
         raise BrokenFrames(f"frame {kind!r} cannot be read: {error}") from error
 
 
-def decode(pieces: Iterable[bytes]) -> Iterator[Frame]:
-    """All frames of an answer. Raises BrokenFrames when it is cut short."""
+def decode(answer: bytes) -> Iterator[Frame]:
+    """All frames of a whole answer. Raises BrokenFrames when it is cut short."""
     decoder = Decoder()
-    for piece in pieces:
-        yield from decoder.feed(piece)
+    yield from decoder.feed(answer)
     decoder.finish()
 
 
-async def decode_async(pieces: AsyncIterable[bytes]) -> AsyncIterator[Frame]:
+async def decode_stream(pieces: AsyncIterable[bytes]) -> AsyncIterator[Frame]:
     """All frames of an answer, as they arrive. Raises BrokenFrames when it is cut short."""
     decoder = Decoder()
     async for piece in pieces:

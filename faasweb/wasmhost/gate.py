@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-MAX_RUNNING = 64
+MAX_RUNNING = 32
 MAX_WAIT_S = 2.0
 
 

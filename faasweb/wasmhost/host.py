@@ -19,6 +19,8 @@ from faasweb.wasmhost.sandbox import GuestRequest, Sandbox, Sink, StopReason
 from faasweb.wasmhost.telemetry import Telemetry
 
 MAX_REQUEST_BODY = 6 << 20
+# Guests that have answered but whose memory is still being taken back.
+CLOSING = 4
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Host:
     def __init__(self, data: Path, cache: Path, *, max_running: int = MAX_RUNNING) -> None:
         self._state = data / "state"
         self._functions = Functions(data)
-        self.programs = Programs(data / "components", cache)
+        self.programs = Programs(data / "components", cache, max_running + CLOSING)
         self.telemetry = Telemetry(data / "telemetry.db")
         self.gate = Gate(max_running, self._busy)
         self._running: set[Sandbox] = set()

@@ -24,6 +24,8 @@ def ending(sandbox: Sandbox, failure: BaseException | None) -> Ending:
     """The outcome of a run. ``failure`` is what ended the call, if it did not return."""
     if sandbox.stop_reason is not None:
         return _stopped(sandbox)
+    if sandbox.reported_error is not None:
+        return "error", _explained(sandbox.reported_error, sandbox)
     exception = last_exception(sandbox.log.last_errors)
     if failure is None and sandbox.status is None:
         return "no_response", exception or "The function returned without sending a response."
@@ -92,10 +94,8 @@ def last_exception(lines: Iterable[str]) -> str | None:
 
 def _explained(error: str, sandbox: Sandbox) -> str:
     name, _, text = error.partition(": ")
-    if name == "MemoryError":
+    if error.endswith("MemoryError"):
         return f"The function used more than its {sandbox.release.memory_mb} MB of memory."
     if name == "SystemExit":
         return f"The function called sys.exit({text}) instead of returning a Response."
-    if name.endswith("FunctionError"):
-        return f"{text[:1].upper()}{text[1:]}."
     return error

@@ -15,7 +15,7 @@ from faasweb.wasmhost.compiled import NotLoadable, load_compiled
 from faasweb.wasmhost.interfaces.http_types import IncomingRequest, ResponseOutparam
 from faasweb.wasmhost.linker import Linkers
 from faasweb.wasmhost.live import LiveRelease
-from faasweb.wasmhost.native import THREAD, TICK_S, call_with_resources, limit_store, make_engine
+from faasweb.wasmhost.native import THREAD, TICK_S, call_with_resources, limit_store, make_pooling_engine
 from faasweb.wasmhost.sandbox import Sandbox
 
 HANDLER = "wasi:http/incoming-handler"
@@ -55,7 +55,7 @@ class Program:
                 raise NotReady("The component's handler is not a function.")
             call_with_resources(instance.store, function, (IncomingRequest(sandbox.request), ResponseOutparam()))
             sandbox.flush()
-        except Exception as failure:  # noqa: BLE001 - every failure of a guest becomes an outcome
+        except Exception as failure:
             instance.failure = failure
         return instance
 
@@ -75,8 +75,8 @@ class Instance:
 class Programs:
     """The programs of one process."""
 
-    def __init__(self, components: Path, cache: Path) -> None:
-        self.engine = make_engine()
+    def __init__(self, components: Path, cache: Path, max_running: int) -> None:
+        self.engine = make_pooling_engine(max_running)
         self._components = components
         self._base_path = base_path(cache)
         self._linkers = Linkers(self.engine)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_BODY = 16 << 20
 MAX_HEADERS = 128
+ERROR_HEADER = "x-faasweb-error"
 MAX_HEADER_BYTES = 64 << 10
 
 StopReason = Literal["timeout", "slow_reader", "cancelled", "shutdown", "response_too_large", "headers_too_large"]
@@ -87,6 +88,7 @@ class Sandbox:
         self.host_failure: BaseException | None = None
         self.stop_reason: StopReason | None = None
         self.status: int | None = None
+        self.reported_error: str | None = None
         self.body_bytes = 0
         self.deadline_ns = time.monotonic_ns() + int(release.timeout_s * 1e9)
         self.databases: dict[Path, sqlite3.Connection] = {}
@@ -140,11 +142,22 @@ class Sandbox:
 
     def answer(self, status: int, headers: Headers) -> None:
         """Send the head. Raises Stopped when the headers are over their limit."""
+        headers = self._without_reported_error(status, headers)
         size = sum(len(name) + len(value) for name, value in headers)
         if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
             raise self.refuse("headers_too_large")
         self.status = status
         self._sending(lambda: self.sink.head(status, headers))
+
+    def _without_reported_error(self, status: int, headers: Headers) -> Headers:
+        """The base of instant mode says in a header why it answers 500."""
+        if self.release.mode != "instant" or status != 500:
+            return headers
+        reported = next((value for name, value in headers if name == ERROR_HEADER), None)
+        if reported is None:
+            return headers
+        self.reported_error = reported.decode("utf-8", "replace")
+        return [(name, value) for name, value in headers if name != ERROR_HEADER]
 
     def write_body(self, data: bytes) -> None:
         """Send a piece of the body, after waiting for a slow reader. Raises Stopped over the body limit."""

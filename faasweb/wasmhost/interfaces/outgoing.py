@@ -96,7 +96,7 @@ class Exchange:
     def _run(self) -> None:
         try:
             self.future.result = self._exchange()
-        except Exception as failure:  # noqa: BLE001 - whatever it is, the guest gets it as an error code
+        except Exception as failure:
             if isinstance(failure, Denied):
                 self.guest.log.system(f"Outbound request refused: {failure}.")
             self.future.result = error_code(failure)
