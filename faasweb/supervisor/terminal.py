@@ -1,20 +1,23 @@
 """What the person at the terminal sees: our sentences, and each part's lines behind its name."""
 
 import os
+import select
 from dataclasses import dataclass, field
 from typing import TextIO
 
 COLOURS = (36, 33, 35, 32, 34, 31)
+PATIENCE_MS = 200
 
 
 @dataclass(slots=True)
 class Terminal:
-    """Writes whole lines, and drops what can't be written: a full disk or a closed pipe stops no part."""
+    """Writes lines, and drops what can't be written: a full disk, a closed pipe or a paused terminal stops no part."""
 
     fd: int
     coloured: bool = False
     width: int = 8
     _colours: dict[str, int] = field(default_factory=dict)
+    _stalled: bool = False
 
     @classmethod
     def on(cls, stream: TextIO) -> "Terminal":
@@ -36,7 +39,16 @@ class Terminal:
     def _write(self, text: str) -> None:
         waiting = memoryview(text.encode("utf-8", "replace"))
         try:
-            while waiting:
-                waiting = waiting[os.write(self.fd, waiting) :]
+            while waiting and self._takes_more():
+                # What takes anything takes this much without blocking.
+                waiting = waiting[os.write(self.fd, waiting[: select.PIPE_BUF]) :]
         except OSError:
             return
+
+    def _takes_more(self) -> bool:
+        """Wait a moment for a slow reader, but only once for one that has stopped reading."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLOUT)
+        ready = bool(poll.poll(0 if self._stalled else PATIENCE_MS))
+        self._stalled = not ready
+        return ready

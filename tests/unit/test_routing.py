@@ -1,0 +1,128 @@
+"""Which stack gets a request, and how much body it may bring; no server, no Django."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from faasweb.routing import MAX_BODY_BYTES, BoundedWsgi, Router, Sender
+
+
+def named(name: str, seen: list[Any]):
+    async def app(scope, receive, send):
+        message = await receive()
+        seen.append((name, message.get("body"), dict(scope["headers"])))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": name.encode()})
+
+    return app
+
+
+def ask(path: str, *, method: str = "GET", headers=(), chunks=(b"",)) -> tuple[int, bytes, list[Any]]:
+    """Status and body of the answer, and what the chosen stack saw."""
+    seen: list[Any] = []
+    sent: list[Any] = []
+    waiting = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    waiting[-1]["more_body"] = False
+
+    async def receive():
+        return waiting.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+    asyncio.run(Router(edge=named("edge", seen), web=named("web", seen))(scope, receive, send))
+    return sent[0]["status"], sent[1]["body"], seen
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/stream/builds/1", "/fn/fn-12345678/a/b", "/run/ws/fn", "/api/workspaces/a/functions/b/invoke", "/api/x/invoke/"],
+)
+def test_what_waits_for_others_goes_to_the_edge(path):
+    assert ask(path)[1] == b"edge"
+
+
+@pytest.mark.parametrize("path", ["/", "/streams", "/fn", "/api/invoker", "/w/fn/stream/", "/api/x/invoke/y"])
+def test_what_computes_goes_to_the_web(path):
+    assert ask(path)[1] == b"web"
+
+
+def test_health_is_answered_without_either():
+    status, body, seen = ask("/health")
+    assert (status, json.loads(body), seen) == (200, {"status": "healthy"}, [])
+
+
+def test_a_body_of_unknown_length_gets_its_length():
+    headers = [(b"transfer-encoding", b"chunked"), (b"x-a", b"1")]
+    _, _, seen = ask("/", method="POST", headers=headers, chunks=(b"ab", b"c"))
+    assert seen == [("web", b"abc", {b"x-a": b"1", b"content-length": b"3"})]
+
+
+def test_a_body_declared_too_large_is_refused_unread():
+    status, body, seen = ask("/", method="POST", headers=[(b"content-length", b"8388609")])
+    assert (status, seen) == (413, [])
+    assert json.loads(body)["detail"]["error"]["message"] == "the request is larger than 8 MB"
+
+
+def test_a_body_that_grows_too_large_is_refused():
+    status, _, seen = ask("/fn/x/", method="POST", chunks=(b"x" * MAX_BODY_BYTES, b"x"))
+    assert (status, seen) == (413, [])
+
+
+@pytest.mark.parametrize("length", [b"-1", b"1e3", b"", b"\xb2"])
+def test_a_length_that_is_no_number_is_refused(length):
+    assert ask("/", method="POST", headers=[(b"content-length", length)])[0] == 400
+
+
+def test_starting_and_stopping_the_server_is_acknowledged():
+    sent: list[str] = []
+    waiting = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    async def receive():
+        return waiting.pop(0)
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(Router(edge=named("edge", []), web=named("web", []))({"type": "lifespan"}, receive, send))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_what_is_sent_after_the_client_is_gone_is_dropped():
+    tried: list[Any] = []
+
+    async def broken(message):
+        tried.append(message)
+        raise OSError("gone")
+
+    async def send_three():
+        sender = Sender(broken)
+        for part in range(3):
+            await sender({"body": part})
+
+    asyncio.run(send_three())
+    assert tried == [{"body": 0}]
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"PATH_INFO": "/health"}, "200 OK"),
+        ({"PATH_INFO": "/", "CONTENT_LENGTH": ""}, "204 No Content"),
+        ({"PATH_INFO": "/", "CONTENT_LENGTH": "8388608"}, "204 No Content"),
+        ({"PATH_INFO": "/", "CONTENT_LENGTH": "8388609"}, "413 Request Entity Too Large"),
+        ({"PATH_INFO": "/", "HTTP_TRANSFER_ENCODING": "chunked"}, "411 Length Required"),
+    ],
+)
+def test_the_web_stack_alone_keeps_the_same_door(environ, status):
+    answers: list[str] = []
+
+    def app(environ, start_response):
+        start_response("204 No Content", [])
+        return []
+
+    BoundedWsgi(app)(environ, lambda line, headers: answers.append(line))
+    assert answers == [status]
