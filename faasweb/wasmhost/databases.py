@@ -19,33 +19,12 @@ SETTINGS = (
 )
 
 # PRAGMAs that only look at or tune the open file. Everything else may reach the file system or undo a limit.
-ALLOWED_PRAGMAS = frozenset(
-    [
-        "table_info",
-        "table_xinfo",
-        "table_list",
-        "index_list",
-        "index_info",
-        "index_xinfo",
-        "foreign_key_list",
-        "foreign_keys",
-        "foreign_key_check",
-        "user_version",
-        "application_id",
-        "integrity_check",
-        "quick_check",
-        "recursive_triggers",
-        "case_sensitive_like",
-        "collation_list",
-        "function_list",
-        "compile_options",
-        "data_version",
-        "encoding",
-        "defer_foreign_keys",
-        "page_count",
-        "freelist_count",
-    ]
-)
+ALLOWED_PRAGMAS = """
+table_info table_xinfo table_list index_list index_info index_xinfo foreign_key_list foreign_keys foreign_key_check
+user_version application_id integrity_check quick_check recursive_triggers case_sensitive_like collation_list
+function_list compile_options data_version encoding defer_foreign_keys page_count freelist_count
+"""
+ALLOWED = frozenset(ALLOWED_PRAGMAS.split())
 FORBIDDEN_ACTIONS = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 
@@ -85,7 +64,7 @@ def fence(database: sqlite3.Connection) -> None:
 def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _by: str | None) -> int:
     if action in FORBIDDEN_ACTIONS:
         return sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in ALLOWED_PRAGMAS:
+    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in ALLOWED:
         return sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in FORBIDDEN_FUNCTIONS:
         return sqlite3.SQLITE_DENY

@@ -6,12 +6,13 @@ from typing import Any
 from wasmtime import Engine
 from wasmtime import component as wasm
 
-from faasweb.wasmhost.abi import Codec, Err
+from faasweb.wasmhost.abi_shapes import Codec, Err
 from faasweb.wasmhost.interfaces import (  # noqa: F401 - importing them registers their functions
     cli,
     clocks,
     filesystem,
-    http_types,
+    http_incoming,
+    http_outgoing,
     io,
     key_value,
     outgoing,

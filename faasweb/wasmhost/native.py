@@ -14,7 +14,8 @@ from wasmtime import Config, Engine, Store
 from wasmtime import _ffi as ffi
 from wasmtime import component as wasm
 
-from faasweb.wasmhost.abi import VALUE, Codec, Context, Err, Lift, ResourceTable, check, codec, lower_resource
+from faasweb.wasmhost.abi import ResourceTable, codec, lower_resource
+from faasweb.wasmhost.abi_shapes import VALUE, Codec, Context, Err, Lift, check
 from faasweb.wasmhost.engine_settings import ENGINE_SETTINGS, pool_settings
 
 TICK_S = 0.01

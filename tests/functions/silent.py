@@ -1,4 +1,5 @@
 """Returns without sending a response."""
+# ruff: noqa: T201
 
 from spin_sdk import http
 

@@ -1,6 +1,6 @@
 """wasi:cli: environment, standard streams, exit. There is no terminal and nothing on standard input."""
 
-from faasweb.wasmhost.abi import Err
+from faasweb.wasmhost.abi_shapes import Err
 from faasweb.wasmhost.interfaces.io import InputStream, OutputStream
 from faasweb.wasmhost.interfaces.registry import Interface
 from faasweb.wasmhost.sandbox import Sandbox

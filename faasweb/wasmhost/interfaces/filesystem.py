@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from faasweb.wasmhost.abi import Err
+from faasweb.wasmhost.abi_shapes import Err
 from faasweb.wasmhost.interfaces.io import InputStream
 from faasweb.wasmhost.interfaces.registry import Interface, resource
 from faasweb.wasmhost.sandbox import Sandbox

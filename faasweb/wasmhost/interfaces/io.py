@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from faasweb.wasmhost.abi import Err
+from faasweb.wasmhost.abi_shapes import Err
 from faasweb.wasmhost.interfaces.registry import Interface, resource
 from faasweb.wasmhost.sandbox import Sandbox, Waitable
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from faasweb.wasmhost.abi import Err
+from faasweb.wasmhost.abi_shapes import Err
 from faasweb.wasmhost.databases import open_database
 from faasweb.wasmhost.interfaces.registry import Interface, resource
 from faasweb.wasmhost.sandbox import Sandbox

@@ -6,7 +6,7 @@ import ssl
 import threading
 from typing import Any
 
-from faasweb.wasmhost.abi import Err, Ok
+from faasweb.wasmhost.abi_shapes import Err, Ok
 from faasweb.wasmhost.interfaces.http_types import (
     METHODS,
     IncomingResponse,

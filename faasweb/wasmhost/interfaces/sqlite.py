@@ -4,7 +4,7 @@ import re
 import sqlite3
 from typing import Any
 
-from faasweb.wasmhost.abi import Err
+from faasweb.wasmhost.abi_shapes import Err
 from faasweb.wasmhost.databases import fence, open_database
 from faasweb.wasmhost.interfaces.registry import Interface, resource
 from faasweb.wasmhost.sandbox import Sandbox

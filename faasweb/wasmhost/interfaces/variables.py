@@ -1,6 +1,6 @@
 """Spin variables, and the same values through wasi:config."""
 
-from faasweb.wasmhost.abi import Err
+from faasweb.wasmhost.abi_shapes import Err
 from faasweb.wasmhost.interfaces.registry import Interface
 from faasweb.wasmhost.sandbox import Sandbox
 
