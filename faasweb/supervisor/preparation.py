@@ -11,9 +11,14 @@ from faasweb.wasmhost.base import prepare_base
 TOOLCHAIN_LOCK = ROOT / "deploy" / "requirements" / "toolchain.txt"
 
 
-def prepare(cache: Path, say: Callable[[str], None]) -> None:
-    """Install the toolchain and compile the base of instant functions; milliseconds when that was done before."""
+def prepare(cache: Path, say: Callable[[str], None], *, base: bool = True) -> None:
+    """Install the toolchain and compile the base of instant functions; milliseconds when that was done before.
+
+    The base fits only processors like the one that compiled it: an image made for other machines leaves it out.
+    """
     started = time.monotonic()
     python = prepare_environment(cache, TOOLCHAIN_LOCK, say)
-    prepare_base(cache, python, say)
-    say(f"Functions can run and be built ({time.monotonic() - started:.1f} s)")
+    if base:
+        prepare_base(cache, python, say)
+    ready = "Functions can run and be built" if base else "Functions can be built"
+    say(f"{ready} ({time.monotonic() - started:.1f} s)")

@@ -1,0 +1,36 @@
+# One image for every process: the command says which (web, edge, worker, wasmhost, builder, migrate, or up for all).
+FROM python:3.11-slim-bookworm AS build
+
+ENV PYTHONDONTWRITEBYTECODE=1 UV_NO_CACHE=1
+WORKDIR /app
+COPY deploy/requirements/uv.txt requirements.txt ./
+RUN pip install --no-cache-dir --require-hashes -r uv.txt \
+    && uv venv /opt/venv \
+    && uv pip install --python /opt/venv/bin/python --require-hashes --compile-bytecode -r requirements.txt
+COPY . .
+# collectstatic loads the settings of production, which want values; these live only as long as this line.
+RUN ENVIRONMENT=production FAASWEB_SECRET_KEY="only-to-collect-files-never-to-sign-anything" FAASWEB_HOSTS=localhost \
+    DATABASE_URL=sqlite://:memory: /opt/venv/bin/python manage.py collectstatic --no-input --verbosity=0 \
+    && FAASWEB_DATA=/tmp/data FAASWEB_CACHE=/opt/cache /opt/venv/bin/python manage.py prepare --toolchain-only
+
+FROM python:3.11-slim-bookworm
+
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    FAASWEB_BIND=0.0.0.0 \
+    FAASWEB_DATA=/data \
+    FAASWEB_CACHE=/opt/cache \
+    PORT=8000
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent faasweb \
+    && install -d -m 700 -o faasweb -g faasweb /data
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build --chown=10001:10001 /opt/cache /opt/cache
+COPY --from=build /app /app
+WORKDIR /app
+USER 10001
+VOLUME /data
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["python", "manage.py"]
+CMD ["up"]
