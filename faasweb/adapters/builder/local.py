@@ -1,0 +1,76 @@
+"""Builds in this process, with the toolchain of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faasweb.domain.builds import Artifact, Build, PushTarget
+from faasweb.domain.errors import Conflict, FaaswebError, InvalidInput, NotAllowed, NotFound, TooLarge, Unauthenticated
+from faasweb.domain.source import Source
+from faasweb.ports import BuildFailure, Check, CodeStore, Component, Image, ImageRegistry, Progress, Say, Toolchain
+
+# Asking again would get the same answer. Anything else may be different next time.
+_FINAL: tuple[type[FaaswebError], ...] = (InvalidInput, NotAllowed, Unauthenticated, NotFound, Conflict, TooLarge)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBuilder:
+    """One step: check, compile, store the component and push the image when the build asks for it.
+
+    Every part may be repeated: the toolchain keeps what it compiled, and storing or pushing the same component again
+    changes nothing. So a build whose worker died simply begins anew.
+    """
+
+    toolchain: Toolchain
+    code: CodeStore
+    registry: ImageRegistry
+
+    def advance(self, build: Build, source: Source, say: Say) -> Progress:
+        """A finished build. Source that does not compile, and a registry that says no, make a failed one.
+
+        Raises Unavailable when the toolchain, the code store or the registry can't work now: try again later.
+        """
+        say("check", f"{_counted(len(source.files), 'file')}, {source.size:,} bytes")
+        try:
+            return Progress(self._built(build, source, say))
+        except _FINAL as exc:
+            return Progress(build.failed(exc.message))
+
+    def check(self, source: Source) -> Check:
+        return self.toolchain.check(source)
+
+    def ready(self) -> str | None:
+        return self.toolchain.ready()
+
+    def _built(self, build: Build, source: Source, say: Say) -> Build:
+        made = self.toolchain.build(source, say)
+        if isinstance(made, BuildFailure):
+            return build.failed(made.message, made.diagnostics)
+        artifact = Artifact(made.digest, made.size, f"build-artifacts/{build.id}/app.wasm")
+        self.code.put_file(artifact.key, made.path)
+        say("build", f"component of {made.size / 1e6:.1f} MB, {made.digest}")
+        if build.push is None:
+            return build.done(artifact, None)
+        return self._pushed(build.built(artifact), build.push, made, artifact, say)
+
+    def _pushed(self, build: Build, target: PushTarget, component: Component, artifact: Artifact, say: Say) -> Build:
+        """``created_at`` is the build's own time, so that a repeated push gives the same image again."""
+        image = Image(
+            build.app_name,
+            target.tag or f"task-{build.id}",
+            component.path,
+            build.created_at,
+            registry=target.registry,
+            username=target.username,
+            password=target.password,
+        )
+        try:
+            reference = self.registry.push(image, say)
+        except _FINAL as exc:
+            return build.failed(f"Push failed: {exc.message}")
+        say("push", reference)
+        return build.done(artifact, reference)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
