@@ -63,27 +63,7 @@ class Router:
         except ClientGone:
             return
         else:
-            await app(scope, receive, Sender(send))
-
-
-class Sender:
-    """Sends until the client is gone, then drops what is left.
-
-    a2wsgi's thread fills a queue that somebody must empty: an error on the way out would block it for ever.
-    """
-
-    def __init__(self, send: Send) -> None:
-        self.send = send
-        self.gone = False
-
-    async def __call__(self, message: Message) -> None:
-        """Send one ASGI message."""
-        if self.gone:
-            return
-        try:
-            await self.send(message)
-        except (OSError, RuntimeError):
-            self.gone = True
+            await app(scope, receive, send)
 
 
 class BoundedWsgi:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from faasweb.routing import MAX_BODY_BYTES, BoundedWsgi, Router, Sender
+from faasweb.routing import MAX_BODY_BYTES, BoundedWsgi, Router
 
 
 def named(name: str, seen: list[Any]):
@@ -89,22 +89,6 @@ def test_starting_and_stopping_the_server_is_acknowledged():
 
     asyncio.run(Router(edge=named("edge", []), web=named("web", []))({"type": "lifespan"}, receive, send))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-
-
-def test_what_is_sent_after_the_client_is_gone_is_dropped():
-    tried: list[Any] = []
-
-    async def broken(message):
-        tried.append(message)
-        raise OSError("gone")
-
-    async def send_three():
-        sender = Sender(broken)
-        for part in range(3):
-            await sender({"body": part})
-
-    asyncio.run(send_three())
-    assert tried == [{"body": 0}]
 
 
 @pytest.mark.parametrize(
