@@ -32,7 +32,7 @@ class Command(BaseCommand):
             self.stderr.write(str(exc))
             sys.exit(machine.CANNOT_START)
         except (DatabaseError, OSError) as exc:
-            self.stderr.write(f"The databases in {here.data} can't be used: {exc}")
+            self.stderr.write(f"The database can't be used: {exc}")
             sys.exit(machine.CANNOT_START)
         sys.exit(machine.run(here, link, lock))
 
