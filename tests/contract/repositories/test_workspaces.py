@@ -87,5 +87,5 @@ def test_a_removed_workspace_is_not_brought_back_by_a_save(store: Repositories, 
     store.workspaces.remove(workspace)
     for late in (store.workspaces.save, store.workspaces.remove):
         with pytest.raises(NotFound):
-            late(workspace)  # type: ignore[operator]
+            late(workspace)
     assert store.workspaces.list() == []
