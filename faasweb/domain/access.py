@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 class Role(enum.StrEnum):
@@ -46,7 +47,7 @@ class Actor:
 
     ``user_id`` is None for the anonymous caller of open mode. ``scopes`` and ``workspaces`` narrow a token; a browser
     session has all scopes and ``workspaces`` None (no restriction). Operators enter every workspace as owners.
-    ``address`` is where the request came from, for the audit trail.
+    ``address`` is where the request came from, for the audit trail; ``expires_at`` is when a token ends.
     """
 
     user_id: int | None
@@ -55,6 +56,7 @@ class Actor:
     scopes: frozenset[Scope] = field(default_factory=lambda: frozenset(Scope))
     workspaces: frozenset[str] | None = None
     address: str = ""
+    expires_at: datetime | None = None
 
     def has_scope(self, need: Need) -> bool:
         return _SCOPE_FOR[need] in self.scopes

@@ -121,7 +121,12 @@ class Build:
 
     def attempted(self) -> Build:
         """One more try begins. Saved before the work, so that a try that kills its worker is counted too."""
-        return replace(self, status=BuildStatus.BUILDING, attempts=self.attempts + 1, updated_at=clock.now())
+        status = BuildStatus.BUILDING if self.status is BuildStatus.PENDING else self.status
+        return replace(self, status=status, attempts=self.attempts + 1, updated_at=clock.now())
+
+    def moved(self) -> Build:
+        """Asked again later: a step further, or held up by a part that is away. Neither is a failed attempt."""
+        return replace(self, attempts=0, updated_at=clock.now())
 
     def waiting(self, external_id: str) -> Build:
         return replace(self, status=BuildStatus.BUILDING, external_id=external_id, updated_at=clock.now())

@@ -30,10 +30,15 @@ class DeploymentStatus(enum.StrEnum):
 STATE_DEADLINES = {
     DeploymentStatus.QUEUED: timedelta(minutes=5),
     DeploymentStatus.BUILDING: timedelta(minutes=11),
-    DeploymentStatus.APPLYING: timedelta(minutes=3),
+    DeploymentStatus.APPLYING: timedelta(minutes=5),
     DeploymentStatus.CHECKING: timedelta(minutes=3),
 }
+# How long a worker has a step to itself. Compiling a component to machine code may take two minutes.
+LEASE = timedelta(seconds=35)
+APPLYING_LEASE = timedelta(seconds=130)
 ATTEMPT_LIMIT = 5
+UNDO_TIME = timedelta(minutes=3)
+"""How much longer than its deadline a failing deployment may try to bring back what was live before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,11 @@ class Deployment:
     ``code_hash`` is the code as saved when it began: later saves wait for the next deployment. ``build_id`` is None for
     a roll back, known from the begin otherwise. ``previous_version`` was live before and comes back when this one
     fails. ``warning`` tells something the developer should know although the deployment went through.
+
+    Decisions are stored before what follows from them, so that a worker that dies half-way is followed by one that
+    goes on: ``instant_at`` is when the source passed its health request and ``passed_at`` when the component did (from
+    then on it goes live), ``error`` is set as soon as it can only fail. ``leased_until`` is how long the worker at the
+    current step has it to itself; None when no worker is at it.
     """
 
     id: str
@@ -59,6 +69,8 @@ class Deployment:
     rollback_to: int | None = None
     previous_version: int | None = None
     instant_at: datetime | None = None
+    passed_at: datetime | None = None
+    leased_until: datetime | None = None
     attempts: int = 0
     error: str | None = None
     warning: str | None = None
@@ -93,13 +105,31 @@ class Deployment:
     def entering(self, status: DeploymentStatus, **changes: object) -> Deployment:
         moment = clock.now()
         finished = moment if status.finished else None
-        return replace(self, status=status, entered_at=moment, finished_at=finished, attempts=0, **changes)  # type: ignore[arg-type]
+        return self.moved(status=status, entered_at=moment, finished_at=finished, **{"warning": None, **changes})
+
+    def moved(self, **changes: object) -> Deployment:
+        """With a part of its way behind it: the attempts at the next part are counted anew."""
+        return replace(self, attempts=0, leased_until=None, **changes)  # type: ignore[arg-type]
 
     def attempted(self) -> Deployment:
-        return replace(self, attempts=self.attempts + 1)
+        lease = APPLYING_LEASE if self.status is DeploymentStatus.APPLYING else LEASE
+        return replace(self, attempts=self.attempts + 1, leased_until=clock.now() + lease)
+
+    def waiting(self, reason: str) -> Deployment:
+        """A part of the platform is away. Waiting for it is no attempt: the deadline ends it, with this reason."""
+        warning = self.warning if self.passed_at else reason[:2000]  # what the health request told is worth more
+        return replace(self, attempts=max(0, self.attempts - 1), leased_until=None, warning=warning)
+
+    def failing(self, error: str) -> Deployment:
+        """It can only fail now; what it has begun has to be undone first."""
+        return self.moved(error=error[:8000], warning=None)
 
     def failed(self, error: str) -> Deployment:
         return self.entering(DeploymentStatus.FAILED, error=error[:8000])
+
+    @property
+    def leased(self) -> bool:
+        return self.leased_until is not None and clock.now() < self.leased_until
 
     @property
     def deadline(self) -> datetime | None:
@@ -113,3 +143,9 @@ class Deployment:
     @property
     def worn_out(self) -> bool:
         return not self.status.finished and self.attempts >= ATTEMPT_LIMIT
+
+    @property
+    def beyond_undoing(self) -> bool:
+        """Whether even its undoing was tried for too long or too often."""
+        late = self.deadline is not None and clock.now() > self.deadline + UNDO_TIME
+        return late or self.attempts > 2 * ATTEMPT_LIMIT

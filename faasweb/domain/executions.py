@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import codecs
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+_Utf8 = codecs.getincrementaldecoder("utf-8")
 BODY_LIMIT = 64 * 1024  # bytes of a body kept in an execution record
 
 
@@ -17,22 +20,31 @@ class RecordedBody:
     cut: bool = False
 
     @classmethod
-    def of(cls, content: bytes, *, size: int | None = None) -> RecordedBody:
+    def of(cls, content: bytes, *, size: int | None = None, limit: int = BODY_LIMIT) -> RecordedBody:
         """Bytes that are not UTF-8 show as U+FFFD, so that a record is always text."""
         size = len(content) if size is None else size
-        kept = content[:BODY_LIMIT].decode("utf-8", errors="replace")
-        return cls(kept, size, size > BODY_LIMIT)
+        kept = content[:limit].decode("utf-8", errors="replace")
+        return cls(kept, size, size > limit)
 
     def json(self) -> object:
         """The value when the body is complete, strict JSON (NaN is not); otherwise ``{"data": text}``."""
+        if self.cut:
+            return {"data": self.text}
         try:
-            return json.loads(self.text, parse_constant=_refuse_constant)
+            return json.loads(self.text, parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError):
             return {"data": self.text}
 
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    """1e999 is JSON, but what Python makes of it is not."""
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"{digits} is too large")
+    return number
 
 
 @dataclass(frozen=True, slots=True)

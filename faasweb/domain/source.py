@@ -24,8 +24,8 @@ class Source:
 
     @classmethod
     def single(cls, text: str) -> Source:
-        """One file, as the editor and the JSON API send it. Line ends become ``\\n``."""
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        """One file, as the editor and the JSON API send it. Line ends become ``\\n``; a byte order mark goes."""
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         if not text.strip():
             raise InvalidInput("The code is empty: write a class IncomingHandler.", field="code")
         if "\x00" in text:

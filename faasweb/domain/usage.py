@@ -69,8 +69,9 @@ def percentile_ms(durations: Mapping[int, int], fraction: float) -> float | None
     if not count:
         return None
     rank, seen = fraction * count, 0
-    for index in sorted(durations):
-        inside = durations[index]
+    for index, inside in sorted(durations.items()):
+        if not inside:
+            continue
         if seen + inside >= rank:
             low = DURATION_BOUNDS_MS[index - 1] if index else 0
             high = DURATION_BOUNDS_MS[index] if index < len(DURATION_BOUNDS_MS) else low * 2

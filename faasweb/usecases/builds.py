@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from faasweb.domain import clock
 from faasweb.domain.access import Actor
-from faasweb.domain.builds import Build, LogLine, PushTarget
-from faasweb.domain.errors import Conflict, FaaswebError, NotFound
+from faasweb.domain.builds import ATTEMPT_LIMIT, Build, LogLine, PushTarget
+from faasweb.domain.errors import Conflict, FaaswebError, NotFound, Unavailable
 from faasweb.domain.source import Source
 from faasweb.ports import (
     Accounts,
@@ -21,8 +20,13 @@ from faasweb.ports import (
     Progress,
     Queue,
 )
+from faasweb.usecases.beats import Heartbeat
+from faasweb.usecases.build_log import BuildLog
+from faasweb.usecases.releases import stored_source
+from faasweb.usecases.retry import on_conflict
+from faasweb.usecases.tasks import GO_ON_DEPLOYING, RUN_BUILD
 
-HEARTBEAT_S = 10.0
+WAIT_S = 5.0  # until a part that is away is asked again
 LEASE = timedelta(seconds=35)
 """A build whose worker has not been heard of for so long is taken over."""
 
@@ -60,7 +64,7 @@ class Builds:
         """Store and queue it; when it was stored before, only queue it again."""
         with contextlib.suppress(Conflict):
             self.repository.add(build)
-        self.queue.enqueue("run_build", build.id, queue="builds")
+        RUN_BUILD.enqueue(self.queue, build.id)
 
     def get(self, build_id: str) -> Build:
         return self.repository.get(build_id)
@@ -90,44 +94,82 @@ class Builds:
         The attempt is counted before the work, so that a source that kills its worker ends the build after three.
         """
         build = self.repository.get(build_id)
-        if build.status.finished or self._is_running_elsewhere(build):
+        if build.status.finished or self.is_running(build):
             return build
         if build.overdue or build.worn_out:
             return self.give_up(build)
-        build = self.repository.save(build.attempted())
+        try:
+            build = self.repository.save(build.attempted())
+        except Conflict:
+            return self.repository.get(build_id)  # another worker was faster
         progress = self._advance(build)
         if progress.again_in_s is not None:
-            self.queue.enqueue("run_build", build_id, queue="builds", delay_s=progress.again_in_s)
-        else:
+            RUN_BUILD.enqueue(self.queue, build_id, delay_s=progress.again_in_s)
+        elif progress.build.status.finished:
             self._tell_deployment(progress.build)
         return progress.build
 
-    def _is_running_elsewhere(self, build: Build) -> bool:
+    def is_running(self, build: Build) -> bool:
+        """Whether a worker is at it now."""
         return build.attempts > 0 and not build.external_id and clock.now() - build.updated_at < LEASE
 
-    def give_up(self, build: Build) -> Build:
-        """End a build that has used up its time or its attempts."""
-        reason = "it was not finished within 10 minutes" if build.overdue else f"it failed {build.attempts} times"
-        build = self.repository.save(build.failed(f"The build was given up: {reason}. Deploy again to retry."))
-        self._tell_deployment(build)
-        return build
+    def give_up(self, build: Build, reason: str | None = None) -> Build:
+        """End a build as failed, by default because it used up its time or its attempts.
+
+        One that finished meanwhile stays as it is.
+        """
+        told = reason or _used_up(build)
+
+        def save() -> Build:
+            now = self.repository.get(build.id)
+            return now if now.status.finished else self.repository.save(now.failed(told))
+
+        ended = on_conflict(save)
+        self._tell_deployment(ended)
+        return ended
 
     def _advance(self, build: Build) -> Progress:
         log = BuildLog(self.repository, build.id)
-        with log.flushing(), Heartbeat(self.repository, build).beating() as heartbeat:
-            try:
-                progress = self.builder.advance(build, self._source(build), log.say)
-            except FaaswebError as exc:
-                log.say("system", exc.message)
-                progress = Progress(build.failed(exc.message))
-        if build.artifact != progress.build.artifact and progress.build.artifact:
-            log.say("system", f"component of {progress.build.artifact.size / 1e6:.1f} MB")
-            log.flush()
-        saved = self.repository.save(replace(progress.build, revision=heartbeat.revision))
-        return replace(progress, build=saved)
+        with Heartbeat(self.repository, build).beating() as heartbeat, log.flushing():
+            if build.attempts > 1 and not build.external_id:
+                log.say("system", f"attempt {build.attempts} of {ATTEMPT_LIMIT}: the one before broke off")
+            progress = self._ask_builder(build, log)
+        return self._keep(progress, heartbeat.revision)
 
-    def _source(self, build: Build) -> Source:
-        return Source.single(self.code.get(build.code_key).decode())
+    def _ask_builder(self, build: Build, log: BuildLog) -> Progress:
+        try:
+            if build.function_id is not None:
+                self.functions.find(build.function_id)
+            progress = self.builder.advance(build, stored_source(self.code, build.code_key), log.say)
+        except Unavailable as exc:
+            log.say_once("system", f"waiting: {exc.message}")
+            return Progress(build.moved(), again_in_s=WAIT_S)
+        except FaaswebError as exc:
+            log.say("system", exc.message)
+            return Progress(build.failed(exc.message))
+        if progress.again_in_s is not None:
+            return replace(progress, build=progress.build.moved())
+        return progress
+
+    def _keep(self, progress: Progress, revision: int) -> Progress:
+        """Store what came out.
+
+        When a heartbeat got no answer, or another worker took the build over from one that seemed dead, the revision
+        has moved: a finished build is right in any case, whoever made it; anything else is left to the other.
+        """
+        try:
+            return replace(progress, build=self.repository.save(replace(progress.build, revision=revision)))
+        except NotFound:
+            self.code.delete_prefix(f"build-artifacts/{progress.build.id}/")
+            return Progress(progress.build.failed("It was deleted."))
+        except Conflict:
+            return Progress(on_conflict(lambda: self._keep_result(progress.build)))
+
+    def _keep_result(self, result: Build) -> Build:
+        stored = self.repository.get(result.id)
+        if stored.status.finished or not result.status.finished:
+            return stored
+        return self.repository.save(replace(result, revision=stored.revision))
 
     def _tell_deployment(self, build: Build) -> None:
         if build.function_id is None:
@@ -135,84 +177,9 @@ class Builds:
         with contextlib.suppress(NotFound):
             function = self.functions.find(build.function_id)
             if function.deploying:
-                self.queue.enqueue("advance_deployment", function.deploying, queue="builds")
+                GO_ON_DEPLOYING.enqueue(self.queue, function.deploying)
 
 
-@dataclass
-class BuildLog:
-    """Collects a build's lines and stores them in chunks a few times a second, so that readers follow it live."""
-
-    repository: BuildRepository
-    build_id: str
-    pending: list[LogLine] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    last: int = -1
-
-    LINE_LIMIT = 5000
-
-    def say(self, phase: str, text: str) -> None:
-        with self.lock:
-            if self.last < 0:
-                self.last = self._stored()
-            if self.last >= self.LINE_LIMIT:
-                return
-            self.last += 1
-            if self.last == self.LINE_LIMIT:
-                phase, text = "system", f"The log is cut here: it reached {self.LINE_LIMIT} lines."
-            self.pending.append(LogLine(self.last, clock.now(), phase, text[:2000]))
-
-    def _stored(self) -> int:
-        """A build that is tried again goes on where the log of its last try ended."""
-        lines = self.repository.read_log(self.build_id)
-        return lines[-1].number if lines else 0
-
-    def flush(self) -> None:
-        with self.lock:
-            lines, self.pending = self.pending, []
-            if lines:
-                self.repository.append_log(self.build_id, lines)
-
-    @contextlib.contextmanager
-    def flushing(self, every_s: float = 0.25) -> Iterator[None]:
-        with every(every_s, self.flush):
-            yield
-        self.flush()
-
-
-@dataclass
-class Heartbeat:
-    """Keeps a build's ``updated_at`` young while its worker lives; ``revision`` is the one to save next with."""
-
-    repository: BuildRepository
-    build: Build
-
-    @property
-    def revision(self) -> int:
-        return self.build.revision
-
-    def beat(self) -> None:
-        with contextlib.suppress(FaaswebError):
-            self.build = self.repository.save(replace(self.build, updated_at=clock.now()))
-
-    @contextlib.contextmanager
-    def beating(self) -> Iterator[Heartbeat]:
-        with every(HEARTBEAT_S, self.beat):
-            yield self
-
-
-@contextlib.contextmanager
-def every(seconds: float, action: Callable[[], None]) -> Iterator[None]:
-    """Call ``action`` on a thread of its own every ``seconds`` while the block runs; the thread ends with it."""
-    stop = threading.Event()
-
-    def loop() -> None:
-        while not stop.wait(seconds):
-            action()
-
-    thread = threading.Thread(target=loop, name="every", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def _used_up(build: Build) -> str:
+    reason = "it was not finished within 10 minutes" if build.overdue else f"it failed {build.attempts} times"
+    return f"The build was given up: {reason}. Deploy again to retry."

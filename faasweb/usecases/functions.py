@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from faasweb.domain import clock
 from faasweb.domain.access import Actor
-from faasweb.domain.errors import InvalidInput, Stale
+from faasweb.domain.errors import Conflict, NotFound, Stale, TooLarge, Unavailable
 from faasweb.domain.functions import (
     EnvironmentVariable,
     Function,
@@ -15,10 +16,11 @@ from faasweb.domain.functions import (
     FunctionStatus,
 )
 from faasweb.domain.ids import is_function_id
-from faasweb.domain.source import Source
+from faasweb.domain.source import SOURCE_LIMIT, Source
 from faasweb.ports import Accounts, CodeStore, Draft, DraftRepository, FunctionRepository, Queue, Runtime
 from faasweb.usecases.releases import Releases
 from faasweb.usecases.retry import on_conflict
+from faasweb.usecases.tasks import APPLY_SETTINGS, CLEAR_AWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,11 @@ class Functions:
         """A new function, not deployed yet. Its code is durable before its item exists."""
         function = Function.create(workspace_id, name, description, settings or FunctionSettings(), source)
         self.code.put(function.code_key, source.text.encode())
-        function = self.repository.add(function)
+        try:
+            function = self.repository.add(function)
+        except (NotFound, Conflict):
+            self.code.delete_prefix(f"{function.code_key.rpartition('/')[0]}/")
+            raise
         self.accounts.audit(actor, "function.create", function.id, {"name": function.name})
         return function
 
@@ -74,9 +80,10 @@ class Functions:
         return self.repository.find(function_id)
 
     def resolve(self, workspace_id: str, key: str) -> Function:
-        """By id or by app name, as function routes spell it."""
+        """By id or by app name, as function routes spell it. An app name may look like an id."""
         if is_function_id(key):
-            return self.repository.get(FunctionRef(workspace_id, key))
+            with contextlib.suppress(NotFound):
+                return self.repository.get(FunctionRef(workspace_id, key))
         return self.repository.find_by_app_name(workspace_id, key)
 
     def list(self, workspace_id: str) -> Sequence[Function]:
@@ -89,8 +96,11 @@ class Functions:
     def edit(self, actor: Actor, ref: FunctionRef, changes: Changes, *, base: str | None = None) -> Function:
         """Save. With ``base``, the hash of the code the editor started from, a stale save raises Stale.
 
-        Changed settings take effect on what is live at once; changed code waits for the next deployment.
+        Changed settings take effect on what is live at once; changed code waits for the next deployment. Of the
+        statuses only active and disabled are anybody's choice: others follow deployments and are passed over.
         """
+        if changes.status not in (None, FunctionStatus.ACTIVE, FunctionStatus.DISABLED):
+            changes = replace(changes, status=None)
         if changes.source is not None:
             key = replace(self.repository.get(ref), code_hash=changes.source.hash).code_key
             self.code.put(key, changes.source.text.encode())
@@ -102,16 +112,32 @@ class Functions:
             return self.repository.save(function.edited(**changes.values()))
 
         function = on_conflict(save)
-        if changes.settings is not None and function.live:
-            self.runtime.update_settings(self.releases.live(function))
+        if changes.settings is not None:
+            self._apply_settings_soon(ref)
         self.accounts.audit(actor, "function.edit", function.id, {"fields": sorted(changes.values())})
         return function
+
+    def _apply_settings_soon(self, ref: FunctionRef) -> None:
+        try:
+            self.apply_settings(ref)
+        except Unavailable:
+            APPLY_SETTINGS.enqueue(self.queue, ref.workspace_id, ref.id)
+
+    def apply_settings(self, ref: FunctionRef) -> None:
+        """Tell the runtime the settings of now. Again, when meanwhile something else went live or was edited."""
+        told: Function | None = None
+        while True:
+            function = self.repository.get(ref)
+            if function.live is None or (told and (told.live, told.settings) == (function.live, function.settings)):
+                return
+            self.runtime.update_settings(self.releases.live(function))
+            told = function
 
     def remove(self, actor: Actor, ref: FunctionRef) -> None:
         """Out of sight and no longer served now; the rest is cleared away by a task that survives crashes."""
         function = self.repository.get(ref)
         removal = self.repository.remove(function)
-        self.queue.enqueue("clear_away", removal.id)
+        CLEAR_AWAY.enqueue(self.queue, removal.id)
         self.accounts.audit(actor, "function.remove", function.id, {"name": function.name})
 
     # drafts
@@ -121,8 +147,8 @@ class Functions:
 
     def keep_draft(self, function: Function, user: str, text: str, base: str) -> Draft:
         """Unsaved code, kept as it is: it need not be a valid source. A draft equal to the saved code is dropped."""
-        if len(text) > 1_000_000:
-            raise InvalidInput("A draft has at most 1,000,000 characters.", field="code")
+        if len(text.encode(errors="replace")) > SOURCE_LIMIT:
+            raise TooLarge(f"A draft has at most {SOURCE_LIMIT:,} bytes.", field="code", limit=SOURCE_LIMIT)
         draft = Draft(function.id, user, text, base, clock.now())
         saved = self.with_source(function).source
         if saved is not None and text.replace("\r\n", "\n") == saved.text:

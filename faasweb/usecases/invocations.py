@@ -52,6 +52,7 @@ class Invocation:
     execution_id: str = field(default_factory=ids.short_id)
     kept: bytearray = field(default_factory=bytearray)
     size: int = 0
+    keep: int = BODY_LIMIT  # bytes of the answer that stay at hand in ``kept``
 
     @property
     def head(self) -> Head | None:
@@ -60,8 +61,8 @@ class Invocation:
     async def body(self) -> AsyncIterator[bytes]:
         async for chunk in self.answer.body():
             self.size += len(chunk)
-            if len(self.kept) <= BODY_LIMIT:
-                self.kept += chunk[: BODY_LIMIT + 1]
+            if len(self.kept) <= self.keep:
+                self.kept += chunk[: self.keep + 1]
             yield chunk
 
     async def finish(self) -> Execution:
@@ -76,11 +77,12 @@ class Invocation:
             return None
         report = self.answer.report()
         kind = _FAILURES.get(report.outcome, _OTHER_FAILURE)[1]
-        return kind(report.error or "The function ended without an answer.", request_id=self.request_id)
+        details: dict[str, object] = {"retry_after_s": 1} if kind is RateLimited else {}
+        return kind(report.error or "The function ended without an answer.", request_id=self.request_id, **details)
 
     def _execution(self, report: Report) -> Execution:
         status = self.head.status if self.head else _FAILURES.get(report.outcome, _OTHER_FAILURE)[0]
-        headers = dict(self.head.headers) if self.head else {}
+        headers = {name.lower(): value for name, value in self.head.headers} if self.head else {}
         return Execution(
             id=self.execution_id,
             function_id=self.function.id,
@@ -103,6 +105,24 @@ class Invocation:
         )
 
 
+@dataclass(slots=True)
+class _Unreachable:
+    """Stands for the answer of a runtime that gave none."""
+
+    reason: str
+    head: Head | None = None
+
+    async def body(self) -> AsyncIterator[bytes]:
+        return
+        yield
+
+    def report(self) -> Report:
+        return Report("unreachable", error=self.reason)
+
+    async def close(self) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Invocations:
     runtime: Runtime
@@ -113,15 +133,28 @@ class Invocations:
     recorder: Recorder
 
     async def open(self, function: Function, request: InvocationRequest, trigger: str) -> Invocation:
-        """Call what is live. Refusals (disabled, not deployed, wrong method, too large) are raised and not recorded."""
+        """Call what is live. Refusals (disabled, not deployed, wrong method, too large) are raised and not recorded.
+
+        A runtime that can't be reached is an invocation without an answer, recorded as every other.
+        """
         _admit(function, request)
         request_id = new_request_id()
-        answer = await self.runtime.invoke(function, request, request_id)
+        answer: Answer
+        try:
+            answer = await self.runtime.invoke(function, request, request_id)
+        except InvocationFailed as exc:
+            answer = _Unreachable(exc.message)
         return Invocation(function, request, request_id, trigger, answer, self.recorder)
 
-    async def call(self, function: Function, request: InvocationRequest, trigger: str) -> tuple[Invocation, Execution]:
-        """Call and wait for the whole answer, recorded. What the platform could not do is raised, after recording."""
+    async def call(
+        self, function: Function, request: InvocationRequest, trigger: str, *, keep: int = BODY_LIMIT
+    ) -> tuple[Invocation, Execution]:
+        """Call and wait for the whole answer, recorded. What the platform could not do is raised, after recording.
+
+        The answer's first ``keep`` bytes are in the invocation's ``kept``.
+        """
         invocation = await self.open(function, request, trigger)
+        invocation.keep = keep
         try:
             async for _ in invocation.body():
                 pass
@@ -154,7 +187,7 @@ class Invocations:
 
     def recent(self, functions: Sequence[Function], limit: int) -> Sequence[Execution]:
         """The newest executions of several functions together, newest first."""
-        called = [function for function in functions if function.usage.invocations]
+        called = [function for function in functions if function.live or function.invocation_url]
         found = [item for function in called for item in self.executions.list(function.id, limit)[0]]
         return sorted(found, key=lambda item: item.at, reverse=True)[:limit]
 
@@ -179,10 +212,16 @@ def _admit(function: Function, request: InvocationRequest) -> None:
         raise NotReady("The function is disabled.", status=str(function.status))
     if function.live is None and not function.invocation_url:
         raise NotReady("The function is not deployed yet: press Deploy.", status=str(function.status))
-    if request.method not in function.settings.http_methods:
+    if not _answers(function, request.method):
         allowed = list(function.settings.http_methods)
         raise MethodNotAllowed(f"The function answers {', '.join(allowed)}, not {request.method}.", allowed=allowed)
     _check_size(request)
+
+
+def _answers(function: Function, method: str) -> bool:
+    """HEAD is a GET whose body is left out: who answers the one answers the other."""
+    methods = function.settings.http_methods
+    return method in methods or (method == "HEAD" and "GET" in methods)
 
 
 def _check_size(request: InvocationRequest) -> None:

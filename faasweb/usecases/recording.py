@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from faasweb.domain.errors import FaaswebError
+from faasweb.domain.errors import FaaswebError, Unavailable
 from faasweb.domain.executions import Execution
 from faasweb.ports import ExecutionRepository
 
@@ -45,10 +46,23 @@ class Recorder:
         while lane.waiting:
             group, lane.waiting = lane.waiting[:BATCH_LIMIT], lane.waiting[BATCH_LIMIT:]
             try:
-                await asyncio.to_thread(self.executions.record, [execution for execution, _ in group])
-            except FaaswebError as exc:
-                logger.error("%d executions were not recorded: %s", len(group), exc.message)
+                await asyncio.to_thread(self._store, [execution for execution, _ in group])
+            except Exception:  # whatever it is, nobody may wait for ever
+                logger.exception("%d executions were not recorded", len(group))
             finally:
                 for _, stored in group:
                     if not stored.done():
                         stored.set_result(None)
+
+    def _store(self, group: Sequence[Execution]) -> None:
+        """Together; when the storage refuses one of them, one by one, so that it costs no other."""
+        try:
+            self.executions.record(group)
+        except Unavailable as exc:
+            logger.error("%d executions were not recorded: %s", len(group), exc.message)
+        except FaaswebError as exc:
+            if len(group) == 1:
+                logger.error("execution %s was not recorded: %s", group[0].id, exc.message)
+                return
+            for execution in group:
+                self._store([execution])

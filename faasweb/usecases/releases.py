@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faasweb.domain.functions import Function, code_key
+from faasweb.domain.errors import InvalidInput
+from faasweb.domain.functions import Function, FunctionRef, code_key
 from faasweb.domain.source import Source
 from faasweb.domain.versions import Version
 from faasweb.ports import CodeStore, Release, VersionRepository
@@ -16,7 +17,13 @@ class Releases:
     code: CodeStore
 
     def source(self, key: str) -> Source:
-        return Source.single(self.code.get(key).decode())
+        return stored_source(self.code, key)
+
+    def keep_source(self, ref: FunctionRef, key: str) -> Source:
+        """The source at ``key``, from now on also kept below the function, as all code that was ever live is."""
+        source = self.source(key)
+        self.code.put(code_key(ref.workspace_id, ref.id, source.hash), source.text.encode())
+        return source
 
     def instant(self, function: Function, deployment_id: str, code_hash: str) -> Release:
         source = self.source(code_key(function.workspace_id, function.id, code_hash))
@@ -56,3 +63,11 @@ class Releases:
             artifact=version.artifact if version else None,
             image=version.image if version else None,
         )
+
+
+def stored_source(code: CodeStore, key: str) -> Source:
+    """NotFound, or InvalidInput when it is not text, as some uploads of the earlier system are."""
+    try:
+        return Source.single(code.get(key).decode())
+    except UnicodeDecodeError as exc:
+        raise InvalidInput("The stored code is not a text file.", field="code") from exc

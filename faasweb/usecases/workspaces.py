@@ -7,6 +7,7 @@ from faasweb.domain.errors import NotAllowed
 from faasweb.domain.workspaces import Workspace
 from faasweb.ports import Accounts, Queue, WorkspaceRepository
 from faasweb.usecases.retry import on_conflict
+from faasweb.usecases.tasks import CLEAR_AWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,5 @@ class Workspaces:
         workspace = self.repository.get(workspace_id)
         removal = self.repository.remove(workspace)
         self.accounts.forget_workspace(workspace_id)
-        self.queue.enqueue("clear_away", removal.id)
+        CLEAR_AWAY.enqueue(self.queue, removal.id)
         self.accounts.audit(actor, "workspace.remove", workspace_id, {"name": workspace.name})

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Q
 
 from faasweb.adapters.accounts.models import ApiToken, AuditRecord, Membership, SignInLink
@@ -28,7 +28,7 @@ _USED_AGAIN = timedelta(minutes=1)
 def _database() -> Iterator[None]:
     try:
         yield
-    except DatabaseError as exc:
+    except Error as exc:
         raise Unavailable("The database of users does not answer.") from exc
 
 
@@ -36,6 +36,8 @@ class DjangoAccounts:
     def role(self, actor: Actor, workspace_id: str) -> Role | None:
         if actor.is_operator:
             return Role.OWNER
+        if actor.user_id is None:
+            return None
         with _database():
             found = Membership.objects.filter(user_id=actor.user_id, workspace_id=workspace_id).first()
         return Role(found.role) if found else None
@@ -60,6 +62,7 @@ class DjangoAccounts:
             is_operator=found.user.is_superuser,
             scopes=frozenset(Scope(scope) for scope in found.scopes),
             workspaces=None if found.workspaces is None else frozenset(found.workspaces),
+            expires_at=found.expires_at,
         )
 
     def issue_token(
@@ -75,10 +78,13 @@ class DjangoAccounts:
             raise NotAllowed("Open mode has no users to give tokens to.")
         if not scopes:
             raise InvalidInput("Choose at least one scope.", field="scopes")
-        if not scopes <= actor.scopes or (actor.workspaces is not None and not _inside(workspaces, actor.workspaces)):
-            raise NotAllowed("A token can't reach further than the token that makes it.")
+        if workspaces is not None and not workspaces:
+            raise InvalidInput("Choose at least one workspace, or all.", field="workspaces")
+        expires_at = None if expires_at is None else clock.as_utc(expires_at)
         if expires_at is not None and expires_at <= clock.now():
             raise InvalidInput("The expiry lies in the past.", field="expires_at")
+        if not _within(actor, scopes, workspaces, expires_at):
+            raise NotAllowed("A token can't reach further than the token that makes it.")
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         with _database():
             stored = ApiToken.objects.create(
@@ -93,20 +99,26 @@ class DjangoAccounts:
         return _token(stored), secret
 
     def tokens_of(self, actor: Actor) -> Sequence[Token]:
+        if actor.user_id is None:
+            return []
         with _database():
             found = ApiToken.objects.filter(user_id=actor.user_id, revoked_at=None).order_by("-created_at", "-pk")
             return [_token(stored) for stored in found]
 
     def revoke_token(self, actor: Actor, token_id: int) -> None:
+        if Scope.WRITE not in actor.scopes:
+            raise NotAllowed("This API token lacks the scope write.")
         with _database():
             mine = ApiToken.objects.filter(pk=token_id, revoked_at=None)
-            mine = mine if actor.is_operator else mine.filter(user_id=actor.user_id)
+            mine = mine if actor.is_operator else mine.filter(user_id=actor.user_id or 0)
             if not mine.update(revoked_at=clock.now()):
                 raise NotFound("No such token.")
 
     def workspaces_of(self, actor: Actor) -> frozenset[str] | None:
         if actor.is_operator:
             return None
+        if actor.user_id is None:
+            return frozenset()
         with _database():
             mine = Membership.objects.filter(user_id=actor.user_id)
             return frozenset(mine.values_list("workspace_id", flat=True))
@@ -150,11 +162,10 @@ class DjangoAccounts:
     def redeem_sign_in_link(self, secret: str) -> int | None:
         now = clock.now()
         with _database():
-            fresh = SignInLink.objects.filter(
-                digest=_digest(secret), used_at=None, expires_at__gt=now, user__is_active=True
-            )
-            link = fresh.first()
-            if link is None or not fresh.update(used_at=now):
+            fresh = SignInLink.objects.filter(digest=_digest(secret), expires_at__gt=now, user__is_active=True)
+            link = fresh.filter(used_at=None).first()
+            # Of two at once only one finds it unused here: PostgreSQL looks again at a row it had to wait for.
+            if link is None or not SignInLink.objects.filter(pk=link.pk, used_at=None).update(used_at=now):
                 return None
         return int(link.user_id)
 
@@ -162,10 +173,10 @@ class DjangoAccounts:
         with _database():
             AuditRecord.objects.create(
                 user_id=actor.user_id,
-                actor=actor.name,
-                action=action,
-                target=target,
-                address=actor.address,
+                actor=actor.name[:150],
+                action=action[:64],
+                target=target[:64],
+                address=actor.address[:64],
                 details=dict(details or {}),
             )
 
@@ -174,8 +185,15 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _inside(workspaces: frozenset[str] | None, limit: frozenset[str]) -> bool:
-    return workspaces is not None and workspaces <= limit
+def _within(
+    actor: Actor, scopes: frozenset[Scope], workspaces: frozenset[str] | None, expires_at: datetime | None
+) -> bool:
+    """Whether such a token can do no more, nowhere else and no longer than the actor, who may be a token too."""
+    if actor.workspaces is not None and (workspaces is None or not workspaces <= actor.workspaces):
+        return False
+    if actor.expires_at is not None and (expires_at is None or expires_at > actor.expires_at):
+        return False
+    return scopes <= actor.scopes
 
 
 def _token(stored: ApiToken) -> Token:

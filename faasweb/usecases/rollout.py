@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from faasweb.domain import clock
+from faasweb.domain.builds import Build, BuildStatus
+from faasweb.domain.deployments import Deployment, DeploymentStatus
+from faasweb.domain.errors import Conflict, FaaswebError, NotFound, Unavailable
+from faasweb.domain.functions import Function, FunctionRef, FunctionStatus, code_key
+from faasweb.domain.versions import Version
+from faasweb.ports import DeploymentRepository, FunctionRepository, Health, Release, Runtime, VersionRepository
+from faasweb.usecases.builds import Builds
+from faasweb.usecases.claims import Claim
+from faasweb.usecases.releases import Releases
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The steps of a deployment. Each is leased to one worker, ends with one save, and may be repeated.
+
+    ``queued`` check the types, serve the source instantly where the runtime can; ``building`` wait for the build and
+    make a version of it; ``applying`` hand it to the runtime; ``checking`` health request, then switch.
+    What follows from a decision (to switch, to fail) is done by the step after the one that stored it.
+    """
+
+    repository: DeploymentRepository
+    functions: FunctionRepository
+    versions: VersionRepository
+    builds: Builds
+    releases: Releases
+    runtime: Runtime
+
+    def waits(self, deployment: Deployment) -> bool:
+        """For the worker that is at it, or for its build."""
+        if deployment.leased:
+            return True
+        if deployment.status is not DeploymentStatus.BUILDING or deployment.error or deployment.overdue:
+            return False
+        build = self._stored_build(deployment)
+        return build is not None and not build.status.finished
+
+    def step(self, deployment: Deployment) -> Deployment:
+        hopeless = _hopeless(deployment)
+        deployment = self.repository.save(deployment.attempted())
+        try:
+            return self._work(deployment, hopeless)
+        except Unavailable as exc:
+            self.repository.save(deployment.waiting(exc.message))
+            raise
+        except Conflict:
+            raise
+        except FaaswebError as exc:
+            return self._fail(deployment, exc.message)
+
+    def _work(self, deployment: Deployment, hopeless: str | None) -> Deployment:
+        try:
+            # Read after the lease is stored: whoever clears away a deleted function waits for leases.
+            function = self.functions.get(FunctionRef(deployment.workspace_id, deployment.function_id))
+        except NotFound:
+            return self.repository.save(deployment.failed("The function was deleted."))
+        if function.deploying != deployment.id:
+            return self._end(deployment, function)
+        if deployment.error is not None:
+            return self._undo(deployment, function)
+        if hopeless is not None:
+            return self._fail(deployment, hopeless)
+        steps: dict[DeploymentStatus, Callable[[Deployment, Function], Deployment]] = {
+            DeploymentStatus.QUEUED: self._start,
+            DeploymentStatus.BUILDING: self._take_build,
+            DeploymentStatus.APPLYING: self._apply,
+            DeploymentStatus.CHECKING: self._check,
+        }
+        return steps[deployment.status](deployment, function)
+
+    # queued
+
+    def _start(self, deployment: Deployment, function: Function) -> Deployment:
+        if deployment.rollback_to is not None:
+            return self._enter(deployment, DeploymentStatus.APPLYING, version=deployment.rollback_to)
+        build = self._stored_build(deployment)
+        if build and build.status is BuildStatus.DONE:
+            return self._enter(deployment, DeploymentStatus.BUILDING)
+        key = code_key(function.workspace_id, function.id, deployment.code_hash)
+        if deployment.instant_at is not None:
+            release = self.releases.instant(function, deployment.id, deployment.code_hash)
+            self._claim(deployment).serve(release, deployment.code_hash, FunctionStatus.BUILDING)
+        else:
+            check = self.builds.check(self.releases.source(key))
+            if check.blocking:
+                return self._fail(deployment, "\n".join(str(item) for item in check.blocking))
+            if self.runtime.instant and self.runtime.ready() is None:
+                return self._try_instant(deployment, function)
+        self.builds.start(build or self._new_build(deployment, function, key))
+        return self._enter(deployment, DeploymentStatus.BUILDING)
+
+    def _try_instant(self, deployment: Deployment, function: Function) -> Deployment:
+        """Whether the source itself may answer while its component is being built."""
+        release = self.releases.instant(function, deployment.id, deployment.code_hash)
+        self.runtime.apply(release)
+        health = self.runtime.check(release)
+        if not health.ok:
+            return self._fail(deployment, health.error or "The function did not start.")
+        return self.repository.save(deployment.moved(instant_at=clock.now(), warning=None))
+
+    def _stored_build(self, deployment: Deployment) -> Build | None:
+        with contextlib.suppress(NotFound):
+            return self.builds.get(deployment.build_id or "")
+        return None
+
+    def _new_build(self, deployment: Deployment, function: Function, key: str) -> Build:
+        return Build.create(
+            function.workspace_id,
+            function.app_name,
+            key,
+            deployment.code_hash,
+            build_id=deployment.build_id,
+            function_id=function.id,
+        )
+
+    # building
+
+    def _take_build(self, deployment: Deployment, function: Function) -> Deployment:
+        build = self.builds.get(deployment.build_id or "")
+        if build.status is BuildStatus.FAILED:
+            return self._fail(deployment, build.error or "The build failed.")
+        if (number := deployment.version) is None:  # only the holder of the claim gives out numbers: this one is free
+            return self.repository.save(deployment.moved(version=function.last_version + 1))
+        self._claim(deployment).change(lambda now: replace(now, last_version=number))
+        version = Version(
+            function.id,
+            function.workspace_id,
+            number,
+            clock.now(),
+            deployment.code_hash,
+            code_key(function.workspace_id, function.id, deployment.code_hash),
+            function.settings,
+            build.id,
+            build.artifact,
+            build.image,
+            deployment.created_by,
+        )
+        with contextlib.suppress(Conflict):  # stored by an attempt that died before it could say so
+            self.versions.add(version)
+        return self._enter(deployment, DeploymentStatus.APPLYING)
+
+    # applying and checking
+
+    def _apply(self, deployment: Deployment, function: Function) -> Deployment:
+        self.runtime.apply(self._release(deployment, function))
+        return self._enter(deployment, DeploymentStatus.CHECKING)
+
+    def _check(self, deployment: Deployment, function: Function) -> Deployment:
+        release = self._release(deployment, function)
+        if deployment.passed_at is None:
+            health = self.runtime.check(release)
+            if not health.ok:
+                return self._fail(deployment, f"The health request failed: {health.error}")
+            return self.repository.save(deployment.moved(passed_at=clock.now(), warning=_health_warning(health)))
+        claim = self._claim(deployment)
+        claim.serve(release, deployment.code_hash, FunctionStatus.ACTIVE)
+        return self._end(deployment, claim.give_back(FunctionStatus.ACTIVE))
+
+    def _release(self, deployment: Deployment, function: Function) -> Release:
+        version = self.versions.get(function.id, deployment.version or 0)
+        return self.releases.version(function, deployment.id, version)
+
+    # ends
+
+    def _enter(self, deployment: Deployment, status: DeploymentStatus, **changes: object) -> Deployment:
+        return self.repository.save(deployment.entering(status, **changes))
+
+    def _fail(self, deployment: Deployment, reason: str) -> Deployment:
+        """Decide that it fails; the next step undoes what it began."""
+        return self.repository.save(deployment.failing(reason))
+
+    def _undo(self, deployment: Deployment, function: Function) -> Deployment:
+        """Bring back what was live before, and let the next deployment begin."""
+        claim = self._claim(deployment)
+        try:
+            if not deployment.beyond_undoing:
+                claim.restore(function, self.repository.list(function.id))
+        except (Unavailable, Conflict):
+            raise
+        except FaaswebError as exc:
+            reason = f"What was live before could not be brought back: {exc.message}"
+            deployment = self.repository.save(replace(deployment, warning=reason))
+        return self._end(deployment, claim.give_back(FunctionStatus.FAILED))
+
+    def _end(self, deployment: Deployment, function: Function) -> Deployment:
+        """The claim is given back already: only to be written down is how it ended."""
+        self._settle(function, deployment)
+        if deployment.error is None and deployment.passed_at is None:
+            return self.repository.save(deployment.failed("Another deployment took its place."))
+        is_live = function.live is not None and function.live.deployment_id == deployment.id
+        passed = DeploymentStatus.LIVE if is_live else DeploymentStatus.REPLACED
+        status = passed if deployment.error is None else DeploymentStatus.FAILED
+        return self._enter(deployment, status, warning=deployment.warning)
+
+    def _settle(self, function: Function, ended: Deployment) -> None:
+        """Of the earlier deployments the one that answers is live; those that answered before it are replaced."""
+        answering = function.live.deployment_id if function.live else None
+        for other in self.repository.list(function.id):
+            status = DeploymentStatus.LIVE if other.id == answering else DeploymentStatus.REPLACED
+            went_live = other.status in (DeploymentStatus.LIVE, DeploymentStatus.REPLACED)
+            if other.id != ended.id and went_live and other.status is not status:
+                self.repository.save(replace(other, status=status))
+
+    def _claim(self, deployment: Deployment) -> Claim:
+        return Claim(deployment, self.functions, self.versions, self.releases, self.runtime)
+
+
+def _hopeless(deployment: Deployment) -> str | None:
+    """Why it must not be tried any longer."""
+    if deployment.overdue:
+        reason = f" {deployment.warning}" if deployment.warning else ""
+        return f"It stayed {deployment.status} past its deadline.{reason} Deploy again to retry."
+    if deployment.worn_out:
+        return f"It was tried {deployment.attempts} times while {deployment.status}. Deploy again to retry."
+    return None
+
+
+def _health_warning(health: Health) -> str | None:
+    if health.status is not None and health.status >= 500:
+        reason = f": {health.error}" if health.error else ""
+        return f"It answered its health request (GET /) with {health.status}{reason}. Other requests may be fine."
+    return None
