@@ -88,9 +88,8 @@ class WasmRuntime:
 
     def _call_candidate(self, release: Release, request: InvocationRequest) -> list[frames.Frame]:
         headers = {**_control_headers(request, "health"), "x-faasweb-slot": "candidate"}
-        transport = httpx.HTTPTransport(uds=str(self._lane().socket))
         timeout = min(float(release.settings.timeout_s), HEALTH_TIMEOUT_S) + GRACE_S
-        with httpx.Client(transport=transport, timeout=timeout) as client:
+        with self._lane().blocking_client(timeout) as client:
             answer = client.get(f"http://wasmhost/invoke/{release.function_id}/", headers=headers)
             answer.raise_for_status()
             return list(frames.decode(answer.content))
@@ -126,18 +125,16 @@ class WasmRuntime:
     # calls
 
     async def invoke(self, function: Function, request: InvocationRequest, request_id: str) -> WasmAnswer:
-        lane = self._lane()
-        message = lane.client().build_request(
+        message = httpx.Request(
             request.method,
             f"http://wasmhost/invoke/{function.id}{request.target}",
             headers=[*_forwarded(request), *_control_headers(request, request_id).items()],
             content=request.body,
-            timeout=function.settings.timeout_s + GRACE_S,
+            extensions=_timeout(function.settings.timeout_s),
         )
-        return await _send(lane, message)
+        return await _send(self._lane(), message)
 
     async def run(self, release: Release, request: InvocationRequest, request_id: str) -> WasmAnswer:
-        lane = self._lane()
         content = {
             "release": _as_json(_live_release(release)),
             "request": {
@@ -148,9 +145,15 @@ class WasmRuntime:
             },
             "request_id": request_id,
         }
-        timeout = release.settings.timeout_s + GRACE_S
-        message = lane.client().build_request("POST", "http://wasmhost/draft", json=content, timeout=timeout)
-        return await _send(lane, message)
+        extensions = _timeout(release.settings.timeout_s)
+        message = httpx.Request("POST", "http://wasmhost/draft", json=content, extensions=extensions)
+        return await _send(self._lane(), message)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop, before it ends."""
+        for lane in self.lanes:
+            if client := lane.clients.pop(asyncio.get_running_loop(), None):
+                await client.aclose()
 
     def _lane(self) -> _Lane:
         """The process with the fewest calls under way; among equals, in turn."""
@@ -160,7 +163,7 @@ class WasmRuntime:
     def ready(self) -> str | None:
         for lane in self.lanes:
             try:
-                with httpx.Client(transport=httpx.HTTPTransport(uds=str(lane.socket)), timeout=3) as client:
+                with lane.blocking_client(3) as client:
                     answer = client.get("http://wasmhost/readyz")
             except httpx.HTTPError:
                 return "wasmhost does not answer."
@@ -177,7 +180,17 @@ class _Lane:
         self.calls = 0
         self.clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
+    def blocking_client(self, timeout_s: float) -> httpx.Client:
+        self._expect_socket()
+        return httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), timeout=timeout_s)
+
+    def _expect_socket(self) -> None:
+        """httpcore leaks a socket for each failed connect to a path that is not there: don't let it try."""
+        if not self.socket.exists():
+            raise httpx.ConnectError("no wasmhost listens")
+
     def client(self) -> httpx.AsyncClient:
+        self._expect_socket()
         loop = asyncio.get_running_loop()
         if loop not in self.clients:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
@@ -229,8 +242,8 @@ class WasmAnswer:
 
 
 async def _send(lane: _Lane, message: httpx.Request) -> WasmAnswer:
-    lane.calls += 1
     answer = None
+    lane.calls += 1
     try:
         answer = WasmAnswer(lane, await lane.client().send(message, stream=True))
         await answer.begin()
@@ -244,6 +257,10 @@ async def _send(lane: _Lane, message: httpx.Request) -> WasmAnswer:
         elif answer.head is None and answer.end is None:
             await answer.close()
     return answer
+
+
+def _timeout(function_timeout_s: float) -> dict[str, object]:
+    return {"timeout": httpx.Timeout(function_timeout_s + GRACE_S).as_dict()}
 
 
 def _report(end: frames.End) -> Report:
