@@ -1,0 +1,81 @@
+"""A warm mypy: reads one JSON request per line, answers with one JSON line. Run by the toolchain's interpreter.
+
+Request ``{"files": {path: text}}``, answer ``{"output": str, "errors": str}``: mypy's own JSON lines and what it said
+on stderr. Arguments: the folder to work in (removed at the end) and the folder with a filled cache to start from.
+Ends when its parent closes the pipe or dies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import shutil
+import sys
+from pathlib import Path
+
+from mypy import api
+
+MEMORY_LIMIT = 1_500 << 20
+TICK_S = 30.0
+
+
+def main(work: Path, seed: Path) -> None:
+    """Answer requests until nobody can ask any more."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT, MEMORY_LIMIT))
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever else prints must not disturb the answers
+    parent = os.getppid()
+    cache, project = work / "cache", work / "project"
+    if seed.is_dir():
+        shutil.copytree(seed, cache)
+    try:
+        while wait_for_request(parent, work) and (line := sys.stdin.buffer.readline()):
+            answer = check(json.loads(line)["files"], project, cache)
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def wait_for_request(parent: int, work: Path) -> bool:
+    """True when there is something to read. The touch tells a sweeper that this folder is in use."""
+    while os.getppid() == parent:
+        work.touch()
+        if select.select([sys.stdin], [], [], TICK_S)[0]:
+            return True
+    return False
+
+
+def check(files: dict[str, str], project: Path, cache: Path) -> dict[str, str]:
+    """Write the files to an empty folder and check all Python ones."""
+    os.chdir("/")
+    shutil.rmtree(project, ignore_errors=True)
+    project.mkdir()
+    for path, text in files.items():
+        target = project / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    os.chdir(project)
+    modules = sorted(path for path in files if path.endswith(".py"))
+    output, errors, _ = api.run([*options(cache), *modules])
+    return {"output": output, "errors": errors}
+
+
+def options(cache: Path) -> list[str]:
+    """An empty configuration file, because one of the user's could name plugins, and those would run here."""
+    return [
+        "--strict",
+        "--python-version=3.12",
+        "--platform=linux",
+        f"--cache-dir={cache}",
+        "--config-file=",
+        "--output=json",
+        "--no-error-summary",
+        "--explicit-package-bases",
+    ]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

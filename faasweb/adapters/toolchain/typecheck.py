@@ -1,0 +1,104 @@
+"""Type checks a source and decides what ends a build and what is advice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+
+from faasweb.adapters.toolchain.inspection import Inspection, inspections, main_file
+from faasweb.adapters.toolchain.mypy_process import CheckerCrashed, MypyProcess
+from faasweb.domain.builds import Diagnostic
+from faasweb.domain.errors import TimedOut
+from faasweb.domain.source import Source
+
+# What only a strict reader asks for: annotations, and what follows from their absence.
+ADVICE = frozenset(
+    "no-untyped-def no-untyped-call no-any-return no-any-unimported type-arg var-annotated untyped-decorator "
+    "unused-ignore redundant-cast comparison-overlap annotation-unchecked unreachable deprecated".split()  # noqa: SIM905
+)
+# Inside a function without annotations mypy guesses types; only these are certain there.
+CERTAIN = frozenset(
+    "syntax import-not-found import-untyped name-defined attr-defined call-arg used-before-def".split()  # noqa: SIM905
+)
+REPORTED = 100  # diagnostics at most: nobody reads more, and stores are not for them
+TOO_LONG = "The type check took too long (20 s): is there a very large or deeply nested expression?"
+TOO_MUCH = "The type checker gave up on this code: is there a very large or deeply nested expression?"
+
+
+class TypeChecker:
+    """mypy in strict mode, plus what mypy cannot know about functions."""
+
+    def __init__(self, mypy: MypyProcess) -> None:
+        self._mypy = mypy
+
+    def check(self, source: Source) -> list[Diagnostic]:
+        """All findings, the blocking ones first. Raises Unavailable when mypy can't be run."""
+        main = main_file(source)
+        if main not in source.files:
+            return [
+                Diagnostic(main, 1, 1, f"There is no file {main} for the module {source.module}.", "missing-module")
+            ]
+        read = inspections(source)
+        try:
+            found = list(judged(self._mypy.run(source.files), read))
+        except TimedOut:
+            return [Diagnostic(main, 1, 1, TOO_LONG, "too-long")]
+        except CheckerCrashed:
+            return [Diagnostic(main, 1, 1, TOO_MUCH, "too-much")]
+        if not any(item.code == "syntax" for item in found):
+            found += [item for each in read.values() for item in each.guest_imports()]
+            problem = read[main].handler_problem(source.files)
+            found += [problem] if problem else []
+        found.sort(key=lambda item: (not item.blocking, item.file, item.line, item.column))
+        return found[:REPORTED]
+
+
+def judged(output: str, read: Mapping[str, Inspection]) -> Iterator[Diagnostic]:
+    """mypy's JSON lines as diagnostics. Notes are left out; a line that is no JSON is mypy refusing the project."""
+    unannotated = {path: inspection.unannotated_lines() for path, inspection in read.items()}
+    for line in output.splitlines():
+        try:
+            item = json.loads(line)
+        except ValueError:
+            yield _refusal(line, read)
+            continue
+        if item["severity"] == "error":
+            guessed = item["line"] in unannotated.get(item["file"], ())
+            yield _diagnostic(item, guessed)
+
+
+def _diagnostic(item: Mapping[str, object], guessed: bool) -> Diagnostic:
+    code, message = str(item["code"] or ""), str(item["message"])
+    certain = not guessed or code in CERTAIN
+    return Diagnostic(
+        file=str(item["file"]),
+        line=max(1, int(str(item["line"]))),
+        column=max(1, int(str(item["column"])) + (code != "syntax")),  # mypy counts those from 1, others from 0
+        message=_plain(code, message),
+        code=code,
+        blocking=certain and not _is_advice(code, message),
+    )
+
+
+def _is_advice(code: str, message: str) -> bool:
+    shadows_the_sdk = code in ("no-redef", "misc") and "IncomingHandler" in message
+    reexport = code == "attr-defined" and "explicitly export" in message
+    subclass_of_any = code == "misc" and 'has type "Any"' in message
+    return code in ADVICE or shadows_the_sdk or reexport or subclass_of_any
+
+
+def _plain(code: str, message: str) -> str:
+    """mypy advises to install stubs where the package itself is what is missing."""
+    if code in ("import-untyped", "import-not-found") and '"' in message:
+        name = message.split('"')[1]
+        return f'Cannot find module "{name}": functions have the standard library, spin_sdk and their own files'
+    return message
+
+
+def _refusal(line: str, read: Mapping[str, Inspection]) -> Diagnostic:
+    """For example two files for one module. Such lines begin with ``path: error:`` at most."""
+    path, _, message = line.partition(": error: ")
+    known = path.split(":")[0] in read
+    file = path.split(":")[0] if known else next(iter(read))
+    return Diagnostic(file, 1, 1, message or PurePath(line).name, "project")
