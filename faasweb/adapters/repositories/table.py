@@ -17,7 +17,7 @@ from faasweb.domain.errors import InvalidInput, TooLarge
 Key = tuple[str, str]
 Item = dict[str, Any]
 
-ITEM_LIMIT = 400 * 1024
+ITEM_LIMIT = 400_000
 TRANSACTION_OPERATIONS = 100
 TRANSACTION_BYTES = 4_000_000
 EXPIRES = "expires_at"

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from faasweb.adapters.repositories.sqlite import SqliteTable
 from faasweb.adapters.repositories.table import Item, Table
 from faasweb.domain import clock
 from faasweb.domain.builds import LogLine
@@ -25,7 +24,7 @@ def fill(store: Repositories, workspace: Workspace, function: Function) -> list[
     store.builds.add(build)
     store.builds.append_log(build.id, [LogLine(1, clock.now(), "build", "line")])
     store.versions.add(make.version(function))
-    store.executions.record([make.execution(function) for _ in range(120)])
+    store.executions.record([make.execution(function) for _ in range(60)])
     store.drafts.save(Draft(function.id, "kim", "x" * 800_000, function.code_hash, clock.now()))
     return [f"FN#{function.id}", f"BUILD#{build.id}", f"DEPLOYMENT#{deployment.id}"]
 
@@ -41,7 +40,7 @@ def test_a_removed_function_leaves_nothing_but_its_neighbours(
     kept = fill(store, workspace, other)
     before = len(left(table, kept))
     partitions = fill(store, workspace, function)
-    assert len(left(table, partitions)) > 120
+    assert len(left(table, partitions)) > 60
     removal = store.functions.remove(store.functions.get(function.ref))
     for _ in range(2):
         store.maintenance.erase_function(removal)
@@ -109,22 +108,6 @@ def test_removing_a_function_after_its_workspace_was_pruned_leaves_no_debt(
     store.functions.remove(function)
     usage = store.workspaces.get(workspace.id).usage
     assert (usage.invocations, usage.errors, usage.duration_ms) == (0, 0, 0.0)
-
-
-def test_expired_executions_are_pruned_a_part_at_a_time(sqlite_table: SqliteTable, table: Table, store: Repositories):
-    """In DynamoDB its time to live does this."""
-    workspace = Workspace.create("Team")
-    store.workspaces.add(workspace)
-    function = store.functions.add(make.function(workspace))
-    now = clock.now()
-    expired = [make.execution(function, expires_at=now - timedelta(seconds=number)) for number in range(700)]
-    kept = make.execution(function, expires_at=now + timedelta(seconds=2))
-    store.executions.record([*expired, kept])
-    pruned = [store.maintenance.prune(now) for _ in range(3)]
-    assert pruned == ([500, 200, 0] if table is sqlite_table else [0, 0, 0])
-    if table is sqlite_table:
-        assert [item.id for item in store.executions.list(function.id, 10)[0]] == [kept.id]
-    assert store.functions.get(function.ref).usage.invocations == 701
 
 
 def test_the_storage_says_that_it_works(store: Repositories):
