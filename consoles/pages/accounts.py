@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth import get_user_model, login, update_session_auth_hash
 from django.contrib.auth.forms import SetPasswordForm as SetPassword
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.cache import cache
 from django.http import HttpResponse, HttpResponseBase
@@ -16,9 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from consoles.http import ConsoleRequest
 from consoles.identity import address_of
 from consoles.pages.doors import signed_in
+from consoles.pages.request import PageRequest
 from faasweb.domain import clock
 from faasweb.domain.access import Actor, Scope
 from faasweb.domain.errors import FaaswebError
@@ -34,7 +35,7 @@ class SignIn(LoginView):
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
 
-    def post(self, request: ConsoleRequest, *args: object, **kwargs: object) -> HttpResponseBase:  # type: ignore[override]
+    def post(self, request: PageRequest, *args: object, **kwargs: object) -> HttpResponseBase:  # type: ignore[override]
         if int(cache.get(self._key(), 0)) >= TRIES:
             form = self.get_form()
             form.add_error(None, _("Too many failed attempts. Try again in five minutes."))
@@ -57,7 +58,7 @@ class SignOut(LogoutView):
 
 
 @require_GET
-def sign_in_link(request: ConsoleRequest, secret: str) -> HttpResponseBase:
+def sign_in_link(request: PageRequest, secret: str) -> HttpResponseBase:
     """The page a one-time link opens. A press on its button redeems it, so that link previews can't use it up."""
     answer = render(request, "accounts/sign_in_link.html", {"secret": secret})
     answer["Referrer-Policy"] = "no-referrer"
@@ -65,13 +66,20 @@ def sign_in_link(request: ConsoleRequest, secret: str) -> HttpResponseBase:
 
 
 @require_POST
-def redeem_link(request: ConsoleRequest, secret: str) -> HttpResponseBase:
+def redeem_link(request: PageRequest, secret: str) -> HttpResponseBase:
     user_id = request.platform.accounts.redeem_sign_in_link(secret)
     if user_id is None:
         return render(request, "accounts/sign_in_link.html", {"secret": None}, status=410)
     user = get_user_model().objects.get(pk=user_id)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return redirect("account" if not user.has_usable_password() else "workspace-list")
+
+
+def _user(request: PageRequest) -> User:
+    """The user of a page that only signed-in people reach."""
+    if not isinstance(request.user, User):
+        raise TypeError("this view has no door")
+    return request.user
 
 
 class TokenForm(forms.Form):
@@ -101,12 +109,12 @@ class TokenForm(forms.Form):
 
 @require_GET
 @signed_in
-def account(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
-    return _account(request, actor, TokenForm(), SetPassword(request.user))
+def account(request: PageRequest, actor: Actor) -> HttpResponseBase:
+    return _account(request, actor, TokenForm(), SetPassword(_user(request)))
 
 
 def _account(
-    request: ConsoleRequest,
+    request: PageRequest,
     actor: Actor,
     token_form: TokenForm,
     password_form: forms.Form,
@@ -126,11 +134,11 @@ def _account(
 
 @require_POST
 @signed_in
-def create_token(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
+def create_token(request: PageRequest, actor: Actor) -> HttpResponseBase:
     """The answer shows the secret, once; a reload of the page does not."""
     form = TokenForm(request.POST)
     if not form.is_valid():
-        return _account(request, actor, form, SetPassword(request.user), status=422)
+        return _account(request, actor, form, SetPassword(_user(request)), status=422)
     days = form.cleaned_data["days"]
     try:
         _token, secret = request.platform.accounts.issue_token(
@@ -141,15 +149,15 @@ def create_token(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
         )
     except FaaswebError as exc:
         form.add_error(None, exc.message)
-        return _account(request, actor, form, SetPassword(request.user), status=422)
-    answer = _account(request, actor, TokenForm(), SetPassword(request.user), secret=secret)
+        return _account(request, actor, form, SetPassword(_user(request)), status=422)
+    answer = _account(request, actor, TokenForm(), SetPassword(_user(request)), secret=secret)
     answer["Cache-Control"] = "no-store"
     return answer
 
 
 @require_POST
 @signed_in
-def revoke_token(request: ConsoleRequest, actor: Actor, token_id: int) -> HttpResponseBase:
+def revoke_token(request: PageRequest, actor: Actor, token_id: int) -> HttpResponseBase:
     request.platform.accounts.revoke_token(actor, token_id)
     messages.success(request, _("The token is revoked."))
     return redirect("account")
@@ -157,11 +165,11 @@ def revoke_token(request: ConsoleRequest, actor: Actor, token_id: int) -> HttpRe
 
 @require_POST
 @signed_in
-def set_password(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
-    form = SetPassword(request.user, request.POST)
+def set_password(request: PageRequest, actor: Actor) -> HttpResponseBase:
+    form = SetPassword(_user(request), request.POST)
     if not form.is_valid():
         return _account(request, actor, TokenForm(), form, status=422)
     form.save()
-    update_session_auth_hash(request, form.user)
+    update_session_auth_hash(request, _user(request))
     messages.success(request, _("Your password is set."))
     return redirect("account")

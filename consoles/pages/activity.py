@@ -10,18 +10,17 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from consoles.http import ConsoleRequest
+from consoles.pages.charts import calls_chart, cpu_chart, duration_chart
 from consoles.pages.doors import actor_of, at_function, in_workspace
 from consoles.pages.functions import page
 from consoles.pages.parts import download, wants_partial, went_to
+from consoles.pages.request import PageRequest
 from faasweb.domain import clock
 from faasweb.domain.access import Need
 from faasweb.domain.errors import FaaswebError, LogsUnavailable, MetricsUnavailable, NotFound
 from faasweb.domain.functions import Function
 from faasweb.domain.telemetry import LogPage
-from faasweb.domain.usage import percentile_ms
 from faasweb.domain.workspaces import Workspace
-from faasweb.usecases.observing import Traffic
 
 EXECUTIONS = 50
 DOWNLOAD_LINES = 10_000
@@ -29,7 +28,7 @@ DOWNLOAD_LINES = 10_000
 
 @require_GET
 @at_function()
-def deployments(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def deployments(request: PageRequest, function: Function) -> HttpResponseBase:
     """The one in progress with its live log, then history and versions."""
     history = request.platform.deployments.list(function.id)
     active = next((item for item in history if not item.status.finished), None)
@@ -48,7 +47,7 @@ def deployments(request: ConsoleRequest, function: Function) -> HttpResponseBase
 
 @require_POST
 @at_function(Need.WRITE)
-def roll_back(request: ConsoleRequest, function: Function, number: int) -> HttpResponseBase:
+def roll_back(request: PageRequest, function: Function, number: int) -> HttpResponseBase:
     try:
         deployment = request.platform.deployments.roll_back(actor_of(request), function.ref, number)
     except FaaswebError as exc:
@@ -63,7 +62,7 @@ def roll_back(request: ConsoleRequest, function: Function, number: int) -> HttpR
 
 @require_GET
 @in_workspace()
-def builds(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+def builds(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     context = {"workspace": workspace, "builds": request.platform.builds.list(workspace.id), "nav": "builds"}
     template = "builds/_table.html" if wants_partial(request) else "builds/list.html"
     return render(request, template, context)
@@ -71,7 +70,7 @@ def builds(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
 
 @require_GET
 @in_workspace()
-def build(request: ConsoleRequest, workspace: Workspace, build_id: str) -> HttpResponseBase:
+def build(request: PageRequest, workspace: Workspace, build_id: str) -> HttpResponseBase:
     found = request.platform.builds.get(build_id)
     if found.workspace_id != workspace.id:
         raise NotFound(f"Task not found: {build_id}")
@@ -86,7 +85,7 @@ def build(request: ConsoleRequest, workspace: Workspace, build_id: str) -> HttpR
 
 @require_GET
 @at_function()
-def executions(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def executions(request: PageRequest, function: Function) -> HttpResponseBase:
     found, older = request.platform.invocations.list(function.id, EXECUTIONS, request.GET.get("before"))
     context = page(request, function, "executions", executions=found, older=older)
     template = "functions/_executions.html" if wants_partial(request) else "functions/executions.html"
@@ -95,7 +94,7 @@ def executions(request: ConsoleRequest, function: Function) -> HttpResponseBase:
 
 @require_GET
 @at_function()
-def execution(request: ConsoleRequest, function: Function, execution_id: str) -> HttpResponseBase:
+def execution(request: PageRequest, function: Function, execution_id: str) -> HttpResponseBase:
     """One execution with bodies and everything it printed; ``?at=`` is its time, a part of its key."""
     found = request.platform.invocations.get(function.id, execution_id, _moment(request.GET.get("at", "")))
     try:
@@ -115,7 +114,7 @@ def _moment(text: str) -> datetime:
 
 @require_GET
 @at_function()
-def logs(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def logs(request: PageRequest, function: Function) -> HttpResponseBase:
     """The newest lines; a script goes on from their cursor over SSE. ``?download=1`` gives them as a file."""
     text, stream = request.GET.get("text", ""), request.GET.get("stream", "")
     problem = None
@@ -142,14 +141,20 @@ def _as_text(found: LogPage) -> str:
 
 @require_GET
 @at_function()
-def metrics(request: ConsoleRequest, function: Function) -> HttpResponseBase:
-    """CPU over the last hour, invocations, errors and durations."""
+def metrics(request: PageRequest, function: Function) -> HttpResponseBase:
+    """CPU over the last hour, invocations, errors and durations. ``?chart=`` gives one chart's data alone."""
+    wanted = request.GET.get("chart")
     cpu, problem = None, None
-    try:
-        cpu = request.platform.metrics.cpu(function.id)
-    except MetricsUnavailable as exc:
-        problem = exc.message
+    if wanted in (None, "cpu"):
+        try:
+            cpu = request.platform.metrics.cpu(function.id)
+        except MetricsUnavailable as exc:
+            problem = exc.message
+    if wanted == "cpu":
+        return JsonResponse(cpu_chart(cpu) if cpu else {"message": problem}, status=200 if cpu else 503)
     traffic = request.platform.metrics.traffic(function.id)
+    if wanted is not None:
+        return JsonResponse(calls_chart(traffic) if wanted == "calls" else duration_chart(traffic))
     values = [sample.value for sample in cpu.series] if cpu else []
     context = page(
         request,
@@ -159,25 +164,11 @@ def metrics(request: ConsoleRequest, function: Function) -> HttpResponseBase:
         cpu_average=sum(values) / len(values) if values else None,
         cpu_peak=max(values) if values else None,
         traffic=traffic,
+        charts={
+            "cpu": cpu_chart(cpu) if cpu else None,
+            "calls": calls_chart(traffic),
+            "durations": duration_chart(traffic),
+        },
         problem=problem,
     )
-    if request.headers.get("Accept", "").startswith("application/json"):
-        return JsonResponse(_chart_data(cpu.series if cpu else (), traffic))
     return render(request, "functions/metrics.html", context)
-
-
-def _chart_data(series: object, traffic: Traffic) -> dict[str, object]:
-    """Columns for the charts: unix seconds, then a value per column; None is a gap."""
-    return {
-        "cpu": [[sample.at.timestamp(), sample.value] for sample in series],  # type: ignore[attr-defined]
-        "minutes": [
-            [
-                minute.start.timestamp(),
-                minute.invocations,
-                minute.errors,
-                percentile_ms(minute.durations, 0.5),
-                percentile_ms(minute.durations, 0.95),
-            ]
-            for minute in traffic.minutes
-        ],
-    }

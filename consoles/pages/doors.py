@@ -12,19 +12,19 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
-from consoles.http import ConsoleRequest
+from consoles.pages.request import PageRequest
 from faasweb.domain.access import Actor, Need
 from faasweb.domain.functions import Function, FunctionRef
 from faasweb.domain.workspaces import Workspace
 
 P = ParamSpec("P")
-ActorView = Callable[Concatenate[ConsoleRequest, Actor, P], HttpResponseBase]
-WorkspaceView = Callable[Concatenate[ConsoleRequest, Workspace, P], HttpResponseBase]
-FunctionView = Callable[Concatenate[ConsoleRequest, Function, P], HttpResponseBase]
+ActorView = Callable[Concatenate[PageRequest, Actor, P], HttpResponseBase]
+WorkspaceView = Callable[Concatenate[PageRequest, Workspace, P], HttpResponseBase]
+FunctionView = Callable[Concatenate[PageRequest, Function, P], HttpResponseBase]
 UrlView = Callable[..., HttpResponseBase]
 
 
-def to_sign_in(request: ConsoleRequest) -> HttpResponseBase:
+def to_sign_in(request: PageRequest) -> HttpResponseBase:
     """To the sign-in page and back; htmx is told to load it as a page."""
     if request.htmx:
         came_from = urlsplit(request.htmx.current_url or "/").path
@@ -36,7 +36,7 @@ def signed_in(view: ActorView[P]) -> UrlView:
     """For pages of no workspace: ``view(request, actor, ...)``."""
 
     @wraps(view)
-    def door(request: ConsoleRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def door(request: PageRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.actor is None:
             return to_sign_in(request)
         return view(request, request.actor, *args, **kwargs)
@@ -49,7 +49,7 @@ def in_workspace(need: Need = Need.READ) -> Callable[[WorkspaceView[P]], UrlView
 
     def decorate(view: WorkspaceView[P]) -> UrlView:
         @wraps(view)
-        def door(request: ConsoleRequest, workspace: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def door(request: PageRequest, workspace: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if request.actor is None:
                 return to_sign_in(request)
             entered = request.platform.access.enter(request.actor, workspace, need)
@@ -66,20 +66,18 @@ def at_function(need: Need = Need.READ) -> Callable[[FunctionView[P]], UrlView]:
     """``view(request, function, ...)``; ``request.workspace`` is the workspace entered on the way."""
 
     def decorate(view: FunctionView[P]) -> UrlView:
-        @in_workspace(need)
-        @wraps(view)
         def door(
-            request: ConsoleRequest, workspace: Workspace, function: str, *args: P.args, **kwargs: P.kwargs
+            request: PageRequest, workspace: Workspace, function: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
             found = request.platform.functions.get(FunctionRef(workspace.id, function))
             return view(request, found, *args, **kwargs)
 
-        return door
+        return wraps(view)(in_workspace(need)(door))
 
     return decorate
 
 
-def actor_of(request: ConsoleRequest) -> Actor:
+def actor_of(request: PageRequest) -> Actor:
     """The actor behind one of the doors above, where there always is one."""
     if request.actor is None:
         raise TypeError("this view has no door")

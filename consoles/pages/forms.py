@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django import forms
 from django.utils.translation import gettext_lazy
 
@@ -70,9 +72,8 @@ class SettingsForm(Refusable):
             }
         )
         if settings.memory_mb not in dict(MEMORY_CHOICES):
-            form.fields["memory_mb"].choices = sorted(
-                [*MEMORY_CHOICES, (settings.memory_mb, f"{settings.memory_mb} MB")]
-            )
+            memory = cast(forms.TypedChoiceField, form.fields["memory_mb"])
+            memory.choices = sorted([*MEMORY_CHOICES, (settings.memory_mb, f"{settings.memory_mb} MB")])
         form.rows = [
             (variable.name, variable.value if variable.plain else MASK, variable.plain)
             for variable in settings.environment

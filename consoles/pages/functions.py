@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from faasweb.domain.starters import STARTERS
 
-from consoles.http import ConsoleRequest, status_of
+from consoles.http import status_of
 from consoles.pages.doors import actor_of, at_function, in_workspace
 from consoles.pages.forms import FunctionForm, SettingsForm
 from consoles.pages.parts import deletion_confirmed, wants_partial, went_to
+from consoles.pages.request import PageRequest
 from faasweb.domain.access import Need
 from faasweb.domain.builds import Diagnostic
 from faasweb.domain.errors import FaaswebError, InvalidInput, Stale, TooLarge, Unavailable
@@ -25,7 +26,7 @@ from faasweb.usecases.functions import Changes
 
 @require_GET
 @in_workspace()
-def index(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+def index(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     """All functions of a workspace; ``?q=`` keeps those whose name or description holds it."""
     wanted = request.GET.get("q", "").strip()
     functions = request.platform.functions.list(workspace.id)
@@ -42,7 +43,7 @@ def _matches(function: Function, wanted: str) -> bool:
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.WRITE)
-def new(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+def new(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     """A form with a starter chosen by ``?starter=``; what was typed survives a change of starter and an error."""
     starter = next((s for s in STARTERS if s.id == request.GET.get("starter")), STARTERS[0])
     if request.method == "GET":
@@ -68,7 +69,7 @@ def new(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
 
 
 def _new(
-    request: ConsoleRequest, workspace: Workspace, form: FunctionForm, starter_id: str, status: int = 200
+    request: PageRequest, workspace: Workspace, form: FunctionForm, starter_id: str, status: int = 200
 ) -> HttpResponse:
     context = {
         "workspace": workspace,
@@ -80,7 +81,7 @@ def _new(
     return render(request, "functions/new.html", context, status=status)
 
 
-def page(request: ConsoleRequest, function: Function, tab: str, **context: Any) -> dict[str, Any]:
+def page(request: PageRequest, function: Function, tab: str, **context: Any) -> dict[str, Any]:
     """What the header of a function's page needs, on every tab."""
     return {
         "workspace": request.workspace,
@@ -92,14 +93,14 @@ def page(request: ConsoleRequest, function: Function, tab: str, **context: Any) 
     } | context
 
 
-def function_url(request: ConsoleRequest, function: Function) -> str:
+def function_url(request: PageRequest, function: Function) -> str:
     """The stable address of a function."""
     return request.build_absolute_uri(f"/fn/{function.workspace_id}/{function.app_name}")
 
 
 @require_GET
 @at_function()
-def code(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def code(request: PageRequest, function: Function) -> HttpResponseBase:
     """The editor: the user's draft if there is one, else the saved code."""
     function = request.platform.functions.with_source(function)
     draft = request.platform.functions.draft(function, actor_of(request).name)
@@ -118,15 +119,13 @@ def code(request: ConsoleRequest, function: Function) -> HttpResponseBase:
 
 @require_POST
 @at_function(Need.WRITE)
-def save(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def save(request: PageRequest, function: Function) -> HttpResponseBase:
     """Save the code; with ``deploy`` also bring it live. A stale save shows both versions and saves neither."""
     text = request.POST.get("code", "")
-    base = request.POST.get("base") or None
+    base = request.POST.get("revision") or None
     actor = actor_of(request)
     try:
-        function = request.platform.functions.edit(
-            actor, function.ref, Changes(source=Source.single(text)), base=None if "overwrite" in request.POST else base
-        )
+        function = request.platform.functions.edit(actor, function.ref, Changes(source=Source.single(text)), base=base)
     except Stale:
         return _stale(request, function, text)
     except (InvalidInput, TooLarge) as exc:
@@ -140,7 +139,7 @@ def save(request: ConsoleRequest, function: Function) -> HttpResponseBase:
     return redirect("function", function.workspace_id, function.id)
 
 
-def _stale(request: ConsoleRequest, function: Function, text: str) -> HttpResponse:
+def _stale(request: PageRequest, function: Function, text: str) -> HttpResponse:
     now = request.platform.functions.with_source(request.platform.functions.get(function.ref))
     context = page(request, now, "code", mine=text, theirs=now.source.text if now.source else "")
     template = "functions/_stale.html" if wants_partial(request) else "functions/stale.html"
@@ -149,27 +148,28 @@ def _stale(request: ConsoleRequest, function: Function, text: str) -> HttpRespon
 
 @require_POST
 @at_function(Need.WRITE)
-def keep_draft(request: ConsoleRequest, function: Function) -> HttpResponseBase:
-    """Autosave of the editor."""
+def keep_draft(request: PageRequest, function: Function) -> HttpResponseBase:
+    """Autosave of the editor. 409 tells that the draft is kept, but that the saved code has moved on meanwhile."""
+    base = request.POST.get("revision", "")
     try:
         draft = request.platform.functions.keep_draft(
-            function, actor_of(request).name, request.POST.get("code", ""), request.POST.get("base", "")
+            function, actor_of(request).name, request.POST.get("code", ""), base
         )
     except FaaswebError as exc:
         return JsonResponse({"message": exc.message}, status=status_of(exc))
-    return JsonResponse({"saved_at": draft.saved_at.isoformat()})
+    return JsonResponse({"saved_at": draft.saved_at.isoformat()}, status=200 if base == function.code_hash else 409)
 
 
 @require_POST
 @at_function(Need.WRITE)
-def discard_draft(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def discard_draft(request: PageRequest, function: Function) -> HttpResponseBase:
     request.platform.functions.discard_draft(function, actor_of(request).name)
     return went_to(request, "function", function.workspace_id, function.id)
 
 
 @require_POST
 @at_function(Need.READ)
-def check(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def check(request: PageRequest, function: Function) -> HttpResponseBase:
     """Type check of the text in the editor, as lint markers."""
     try:
         found = request.platform.builds.check(Source.single(request.POST.get("code", ""))).diagnostics
@@ -182,6 +182,7 @@ def check(request: ConsoleRequest, function: Function) -> HttpResponseBase:
             "line": item.line,
             "column": item.column,
             "message": item.message,
+            "code": item.code,
             "severity": "error" if item.blocking else "warning",
         }
         for item in found
@@ -191,11 +192,11 @@ def check(request: ConsoleRequest, function: Function) -> HttpResponseBase:
 
 @require_POST
 @at_function(Need.WRITE)
-def deploy(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def deploy(request: PageRequest, function: Function) -> HttpResponseBase:
     return _deploy(request, function)
 
 
-def _deploy(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def _deploy(request: PageRequest, function: Function) -> HttpResponseBase:
     try:
         request.platform.deployments.deploy(actor_of(request), function.ref)
     except FaaswebError as exc:
@@ -205,7 +206,7 @@ def _deploy(request: ConsoleRequest, function: Function) -> HttpResponseBase:
 
 @require_GET
 @at_function()
-def test(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def test(request: PageRequest, function: Function) -> HttpResponseBase:
     """Call what is live, with method, path, headers and body."""
     context = page(request, function, "test", body=json.dumps({"key": "value"}, indent=2))
     return render(request, "functions/test.html", context)
@@ -213,7 +214,7 @@ def test(request: ConsoleRequest, function: Function) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 @at_function()
-def settings(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def settings(request: PageRequest, function: Function) -> HttpResponseBase:
     if request.method == "GET":
         return _settings(request, function, SettingsForm.of(function))
     request.platform.access.enter(actor_of(request), function.workspace_id, Need.WRITE)
@@ -230,14 +231,14 @@ def settings(request: ConsoleRequest, function: Function) -> HttpResponseBase:
     return _settings(request, function, form, 422)
 
 
-def _settings(request: ConsoleRequest, function: Function, form: SettingsForm, status: int = 200) -> HttpResponse:
+def _settings(request: PageRequest, function: Function, form: SettingsForm, status: int = 200) -> HttpResponse:
     context = page(request, function, "settings", form=form)
     return render(request, "functions/settings.html", context, status=status)
 
 
 @require_POST
 @at_function(Need.WRITE)
-def set_status(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def set_status(request: PageRequest, function: Function) -> HttpResponseBase:
     """Enable or disable."""
     disable = request.POST.get("status") == FunctionStatus.DISABLED
     changes = Changes(status=FunctionStatus.DISABLED if disable else FunctionStatus.ACTIVE)
@@ -247,14 +248,14 @@ def set_status(request: ConsoleRequest, function: Function) -> HttpResponseBase:
     return went_to(request, request.POST.get("back", "function-settings"), *_back_args(request, function))
 
 
-def _back_args(request: ConsoleRequest, function: Function) -> tuple[str, ...]:
+def _back_args(request: PageRequest, function: Function) -> tuple[str, ...]:
     in_list = request.POST.get("back") == "function-list"
     return (function.workspace_id,) if in_list else (function.workspace_id, function.id)
 
 
 @require_POST
 @at_function(Need.WRITE)
-def remove(request: ConsoleRequest, function: Function) -> HttpResponseBase:
+def remove(request: PageRequest, function: Function) -> HttpResponseBase:
     if not deletion_confirmed(request, function.name):
         messages.error(request, _("Nothing was deleted: the name you typed is not the function's name."))
         return went_to(request, "function-settings", function.workspace_id, function.id)

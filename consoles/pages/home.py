@@ -10,23 +10,23 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from consoles.api.root import status
-from consoles.http import ConsoleRequest
 from consoles.pages import workspaces
+from consoles.pages.request import PageRequest
 
 
 @require_GET
 @vary_on_headers("Accept")
-def index(request: ConsoleRequest) -> HttpResponseBase:
+def index(request: PageRequest) -> HttpResponseBase:
     return workspaces.index(request) if _is_browser(request) else status(request)
 
 
-def _is_browser(request: ConsoleRequest) -> bool:
+def _is_browser(request: PageRequest) -> bool:
     """Browsers name text/html; programs that accept anything get the status they always got."""
     return "text/html" in request.headers.get("Accept", "")
 
 
 @require_POST
-def set_language(request: ConsoleRequest) -> HttpResponseBase:
+def set_language(request: PageRequest) -> HttpResponseBase:
     """Remembers the chosen language in a cookie, so that it survives a sign-out."""
     target = request.POST.get("next", "/")
     if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):

@@ -16,7 +16,9 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from consoles.http import ConsoleRequest, status_of
+from consoles.http import status_of
+from consoles.pages.phases import phases
+from consoles.pages.request import PageRequest
 from faasweb.domain.access import Need
 from faasweb.domain.deployments import Deployment
 from faasweb.domain.errors import FaaswebError, InvalidInput, NotFound, Unauthenticated
@@ -24,6 +26,7 @@ from faasweb.domain.executions import RecordedBody
 from faasweb.domain.functions import Function, FunctionRef
 from faasweb.domain.invocations import InvocationRequest
 from faasweb.domain.source import Source
+from faasweb.domain.telemetry import LogEntry
 
 POLL_S = 0.5
 HEARTBEAT_S = 15
@@ -31,7 +34,7 @@ LIFETIME_S = 600  # the browser reconnects with its cursor; a forgotten tab does
 LINES = 500
 
 
-async def _enter(request: ConsoleRequest, workspace: str, function: str, need: Need) -> Function:
+async def _enter(request: PageRequest, workspace: str, function: str, need: Need) -> Function:
     actor = request.actor
     if actor is None:
         raise Unauthenticated(_("Sign in again: your session has ended."))
@@ -46,7 +49,7 @@ async def _enter(request: ConsoleRequest, workspace: str, function: str, need: N
 # running
 
 
-async def run_draft(request: ConsoleRequest, workspace: str, function: str) -> HttpResponseBase:
+async def run_draft(request: PageRequest, workspace: str, function: str) -> HttpResponseBase:
     """Run the code in the editor once. Nothing is saved or deployed."""
     found = await _enter(request, workspace, function, Need.INVOKE)
     try:
@@ -68,7 +71,7 @@ async def run_draft(request: ConsoleRequest, workspace: str, function: str) -> H
     )
 
 
-async def run_test(request: ConsoleRequest, workspace: str, function: str) -> HttpResponseBase:
+async def run_test(request: PageRequest, workspace: str, function: str) -> HttpResponseBase:
     """Call what is live, as the Test tab does. It is recorded like any other execution."""
     found = await _enter(request, workspace, function, Need.INVOKE)
     try:
@@ -94,7 +97,7 @@ async def run_test(request: ConsoleRequest, workspace: str, function: str) -> Ht
     )
 
 
-def _typed_request(request: ConsoleRequest) -> InvocationRequest:
+def _typed_request(request: PageRequest) -> InvocationRequest:
     """What the person filled in: method, path with query, headers one per line, body."""
     path, _mark, query = request.POST.get("path", "/").strip().partition("?")
     headers = []
@@ -127,7 +130,7 @@ def _shown(body: RecordedBody, content_type: str) -> dict[str, object]:
     return {"text": text, "size": body.size, "cut": body.cut, "content_type": content_type}
 
 
-def _result(request: ConsoleRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+def _result(request: PageRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
     # A refusal is shown where the result would be, so htmx must swap it in: 200 with the reason, its status beside.
     return render(request, "functions/_run_result.html", context | {"refused_with": status if status != 200 else None})
 
@@ -135,7 +138,7 @@ def _result(request: ConsoleRequest, context: dict[str, Any], status: int = 200)
 # following
 
 
-async def logs(request: ConsoleRequest, workspace: str, function: str) -> HttpResponseBase:
+async def logs(request: PageRequest, workspace: str, function: str) -> HttpResponseBase:
     """Log lines after ``?after=`` as they come; every event's id is the cursor to go on from."""
     found = await _enter(request, workspace, function, Need.READ)
     after = request.headers.get("Last-Event-ID") or request.GET.get("after") or None
@@ -149,7 +152,7 @@ async def logs(request: ConsoleRequest, workspace: str, function: str) -> HttpRe
                     request.platform.logs.tail, found.id, after=cursor, limit=LINES, **filters
                 )
             except FaaswebError as exc:
-                yield _event("problem", {"message": exc.message})
+                yield _event("line", {"ts": time.time() * 1e3, "stream": "system", "text": exc.message})
                 continue
             if page.dropped:
                 yield _event("dropped", {"count": page.dropped})
@@ -168,7 +171,7 @@ async def logs(request: ConsoleRequest, workspace: str, function: str) -> HttpRe
     return _stream(events())
 
 
-async def deployment(request: ConsoleRequest, workspace: str, function: str, deployment: str) -> HttpResponseBase:
+async def deployment(request: PageRequest, workspace: str, function: str, deployment: str) -> HttpResponseBase:
     """A deployment until it ends: ``state`` when its state changes, ``line`` for each line of its build's log."""
     found = await _enter(request, workspace, function, Need.READ)
     last = request.headers.get("Last-Event-ID") or request.GET.get("after") or "0"
@@ -188,25 +191,31 @@ async def deployment(request: ConsoleRequest, workspace: str, function: str, dep
             now, lines = await asyncio.to_thread(look, number)
             for line in lines:
                 number = line.number
-                yield _event("line", {"phase": line.phase, "text": line.text, "at": line.at.isoformat()}, str(number))
-            if _state(now) != shown:
-                shown = _state(now)
-                yield _event("state", shown)
+                data = {"ts": line.at.timestamp() * 1e3, "stream": line.phase, "text": line.text}
+                yield _event("line", data, str(number))
+            if (now.status, now.instant_at) != shown:
+                shown = (now.status, now.instant_at)
+                for phase in phases(now):
+                    yield _event("phase", phase)
+                yield _event("state", _state(now))
             if now.status.finished:
-                yield _event("end", {})
                 return
+        yield _event("bye", {})
 
     return _stream(events())
 
 
+def _log_line(entry: LogEntry) -> dict[str, object]:
+    return {"ts": entry.at_ns / 1e6, "stream": entry.stream, "text": entry.text, "request_id": entry.request_id}
+
+
 def _state(now: Deployment) -> dict[str, object]:
     return {
-        "status": str(now.status),
-        "started": now.created_at.isoformat(),
-        "entered": now.entered_at.isoformat() if now.entered_at else None,
+        "state": str(now.status),
+        "finished": now.status.finished,
+        "at": now.finished_at.isoformat() if now.finished_at else None,
         "instant": now.instant_at is not None,
         "error": now.error,
-        "warning": now.warning,
         "version": now.version,
     }
 
@@ -225,14 +234,14 @@ def _event(name: str, data: object, event_id: str | None = None) -> str:
 
 
 async def _with_heartbeat(events: AsyncIterator[str]) -> AsyncIterator[str]:
-    """A comment now and then: it tells proxies and the browser that the stream lives."""
+    """A ping now and then: it tells proxies and the browser that the stream lives."""
     yield "retry: 2000\n\n"
     pending = asyncio.ensure_future(anext(events))
     try:
         while True:
             done, _waiting = await asyncio.wait({pending}, timeout=HEARTBEAT_S)
             if not done:
-                yield ": alive\n\n"
+                yield _event("ping", {})
                 continue
             try:
                 yield pending.result()

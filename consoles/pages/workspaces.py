@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from consoles.http import ConsoleRequest, status_of
+from consoles.http import status_of
 from consoles.pages.doors import actor_of, in_workspace, signed_in
 from consoles.pages.parts import deletion_confirmed, went_to
+from consoles.pages.request import PageRequest
 from faasweb.domain.access import Actor, Need, Role
 from faasweb.domain.errors import FaaswebError, InvalidInput, NotFound
 from faasweb.domain.names import DESCRIPTION_LIMIT, NAME_LIMIT
@@ -41,18 +42,18 @@ class MemberForm(forms.Form):
 
 @require_GET
 @signed_in
-def index(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
+def index(request: PageRequest, actor: Actor) -> HttpResponseBase:
     return _list(request, actor, WorkspaceForm())
 
 
-def _list(request: ConsoleRequest, actor: Actor, form: WorkspaceForm, status: int = 200) -> HttpResponse:
+def _list(request: PageRequest, actor: Actor, form: WorkspaceForm, status: int = 200) -> HttpResponse:
     context = {"workspaces": request.platform.access.visible(actor), "form": form, "nav": "workspaces"}
     return render(request, "workspaces/list.html", context, status=status)
 
 
 @require_POST
 @signed_in
-def create(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
+def create(request: PageRequest, actor: Actor) -> HttpResponseBase:
     form = WorkspaceForm(request.POST)
     if not form.is_valid():
         return _list(request, actor, form, 422)
@@ -67,7 +68,7 @@ def create(request: ConsoleRequest, actor: Actor) -> HttpResponseBase:
 
 @require_GET
 @in_workspace()
-def overview(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+def overview(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     """Counters of the last 24 hours and the newest executions."""
     functions = request.platform.functions.list(workspace.id)
     by_id = {function.id: function for function in functions}
@@ -86,13 +87,13 @@ def overview(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
 
 @require_GET
 @in_workspace()
-def settings(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+def settings(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     form = WorkspaceForm({"name": workspace.name, "description": workspace.description})
     return _settings(request, workspace, form, MemberForm())
 
 
 def _settings(
-    request: ConsoleRequest, workspace: Workspace, form: WorkspaceForm, member_form: MemberForm, status: int = 200
+    request: PageRequest, workspace: Workspace, form: WorkspaceForm, member_form: MemberForm, status: int = 200
 ) -> HttpResponse:
     context = {
         "workspace": workspace,
@@ -107,7 +108,7 @@ def _settings(
 
 @require_POST
 @in_workspace(Need.OWN)
-def edit(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+def edit(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     form = WorkspaceForm(request.POST)
     try:
         if form.is_valid():
@@ -121,7 +122,7 @@ def edit(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
 
 @require_POST
 @in_workspace(Need.OWN)
-def set_member(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+def set_member(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     """Add somebody, or change a role."""
     form = MemberForm(request.POST)
     try:
@@ -138,7 +139,7 @@ def set_member(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBas
 
 @require_POST
 @in_workspace(Need.OWN)
-def remove_member(request: ConsoleRequest, workspace: Workspace, user_id: int) -> HttpResponseBase:
+def remove_member(request: PageRequest, workspace: Workspace, user_id: int) -> HttpResponseBase:
     try:
         request.platform.access.remove_member(actor_of(request), workspace.id, user_id)
     except FaaswebError as exc:
@@ -148,7 +149,7 @@ def remove_member(request: ConsoleRequest, workspace: Workspace, user_id: int) -
 
 @require_POST
 @in_workspace(Need.OWN)
-def remove(request: ConsoleRequest, workspace: Workspace) -> HttpResponseBase:
+def remove(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     if not deletion_confirmed(request, workspace.name):
         messages.error(request, _("Nothing was deleted: the name you typed is not the workspace's name."))
         return went_to(request, "workspace-settings", workspace.id)
