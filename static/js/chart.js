@@ -1,7 +1,8 @@
-// <figure data-chart [data-chart-url] [data-chart-every="10"]> holding a JSON block, [data-chart-plot], [data-chart-legend]
-// and, for readers without the picture, a table in <details> whose body follows the data.
-// JSON: {"times": [epoch seconds], "kind": "area|line|bars", "unit": "cores", "decimals": 4,
-//        "series": [{"label": "p95", "tone": "1|2|3|4|bad", "values": [number|null]}]}; null is a gap.
+// <div data-charts="URL" [data-charts-every="10"]> asks for JSON {"<source>": [[epoch seconds, value, …], …]} and draws its
+// figures:  <figure data-chart="<source>" data-kind="area|line|bars" [data-unit data-decimals data-window data-gap]>
+//   <ul data-chart-legend><li data-column="1" data-tone="1|2|3|4|bad">label <b></b></li></ul>
+//   <div data-chart-plot></div>   <table data-chart-table> for readers without the picture
+// A null, or a hole longer than data-gap seconds, is a gap in the line.
 "use strict";
 
 (() => {
@@ -10,54 +11,39 @@
   const stamp = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
   const HEIGHT = 200;
   const TABLE_ROWS = 60;
-  const charts = new Map();
+  const groups = new Map();
 
   class Chart {
     constructor(root) {
       this.root = root;
       this.host = root.querySelector("[data-chart-plot]");
-      this.show(JSON.parse(root.querySelector("script[type='application/json']").textContent));
+      this.lines = [...root.querySelectorAll("[data-column]")];
+      this.spec = { kind: "line", decimals: "0", unit: "", ...root.dataset };
+      this.rows = [];
       this.sizes = new ResizeObserver(() => this.plot?.setSize({ width: this.host.clientWidth, height: HEIGHT }));
       this.sizes.observe(this.host);
-      const every = Number(root.dataset.chartEvery || 10);
-      if (root.dataset.chartUrl) this.timer = setInterval(() => document.hidden || this.poll(), every * 1000);
     }
 
-    async poll() {
-      if (!this.root.isConnected) return this.close();
-      try {
-        const answer = await fetch(this.root.dataset.chartUrl, { headers: { Accept: "application/json" } });
-        if (answer.ok) this.show(await answer.json());
-        this.root.toggleAttribute("data-stale", !answer.ok);
-      } catch {
-        this.root.toggleAttribute("data-stale", true);
-      }
+    show(rows) {
+      this.rows = this.withGaps(rows);
+      this.columns = [0, ...this.lines.map((line) => Number(line.dataset.column))].map((at) => this.rows.map((row) => row[at] ?? null));
+      if (this.plot) this.plot.setData(this.columns);
+      else this.draw();
+      this.root.toggleAttribute("data-empty", rows.length === 0);
+      this.legend();
+      this.table(rows);
     }
 
-    close() {
-      clearInterval(this.timer);
-      this.sizes.disconnect();
-      this.plot?.destroy();
-      charts.delete(this.root);
-    }
-
-    get columns() {
-      return [this.data.times, ...this.data.series.map((one) => one.values)];
+    withGaps(rows) {
+      const gap = Number(this.spec.gap || 0);
+      if (!gap) return rows;
+      return rows.flatMap((row, at) => (at && row[0] - rows[at - 1][0] > gap ? [[rows[at - 1][0] + 1], row] : [row]));
     }
 
     format(value) {
       if (value == null) return "–";
-      const number = value.toLocaleString(language, { maximumFractionDigits: this.data.decimals ?? 0 });
-      return this.data.unit ? `${number} ${this.data.unit}` : number;
-    }
-
-    show(data) {
-      const same = this.data && this.data.series.length === data.series.length;
-      this.data = data;
-      if (same) this.plot.setData(this.columns);
-      else this.draw();
-      this.legend(data.times.length - 1);
-      this.table();
+      const number = value.toLocaleString(language, { maximumFractionDigits: Number(this.spec.decimals) });
+      return this.spec.unit ? `${number} ${this.spec.unit}` : number;
     }
 
     draw() {
@@ -66,63 +52,65 @@
     }
 
     options() {
-      const axis = { stroke: css("--ink-3"), grid: { stroke: css("--chart-grid"), width: 1 }, ticks: { show: false }, font: `11px ${css("--font-sans")}` };
-      const short = (value) => value.toLocaleString(language, { maximumFractionDigits: this.data.decimals ?? 2 });
+      const axis = { stroke: css("--ink-3"), ticks: { show: false }, font: `11px ${css("--font-sans")}` };
+      const grid = { stroke: css("--chart-grid"), width: 1 };
+      const span = Number(this.spec.window || 0);
       return {
         width: this.host.clientWidth || 600,
         height: HEIGHT,
         legend: { show: false },
         cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
         padding: [8, 8, 0, 0],
-        scales: { y: { range: (_, __, high) => [0, high > 0 ? high * 1.15 : 1] } },
+        scales: {
+          x: span ? { range: () => [Date.now() / 1000 - span, Date.now() / 1000] } : {},
+          y: { range: (_, __, high) => [0, high > 0 ? high * 1.15 : 1] },
+        },
         axes: [
           { ...axis, grid: { show: false }, space: 70, values: clockLabels },
-          { ...axis, size: 52, space: 36, values: (_, splits) => splits.map(short) },
+          { ...axis, grid, size: 56, space: 36, values: (_, splits) => splits.map(short) },
         ],
-        series: [{}, ...this.data.series.map((one) => this.series(one))],
-        hooks: { setCursor: [(plot) => this.legend(plot.cursor.idx ?? this.data.times.length - 1)] },
+        series: [{}, ...this.lines.map((line) => this.series(line.dataset.tone || "1"))],
+        hooks: { setCursor: [() => this.legend()] },
       };
     }
 
-    series({ label, tone = "1" }) {
+    series(tone) {
       const colour = css(`--chart-${tone}`);
-      const bars = this.data.kind === "bars";
+      const bars = this.spec.kind === "bars";
+      const area = this.spec.kind === "area" ? `color-mix(in srgb, ${colour} 14%, transparent)` : undefined;
       return {
-        label,
         stroke: colour,
         width: bars ? 0 : 1.75,
-        points: { show: false },
-        fill: bars ? colour : this.data.kind === "area" ? `color-mix(in srgb, ${colour} 14%, transparent)` : undefined,
+        points: { show: (_, series, from, to) => !bars && to - from < 2 },
+        fill: bars ? colour : area,
         paths: bars ? window.uPlot.paths.bars({ size: [0.7, 14], radius: 0.2 }) : undefined,
       };
     }
 
-    legend(index) {
-      const list = this.root.querySelector("[data-chart-legend]");
-      list?.replaceChildren(...this.data.series.map(({ label, tone = "1", values }) => {
-        const item = document.createElement("li");
-        const swatch = document.createElement("span");
-        swatch.className = `swatch tone-${tone}`;
-        const value = document.createElement("b");
-        value.textContent = this.format(values[index]);
-        item.append(swatch, `${label} `, value);
-        return item;
-      }));
+    // Values under the pointer, else the newest.
+    legend() {
+      const index = this.plot?.cursor.idx ?? this.rows.length - 1;
+      this.lines.forEach((line, at) => {
+        line.querySelector("b").textContent = this.format(this.columns[at + 1][index]);
+      });
     }
 
-    table() {
+    table(rows) {
       const body = this.root.querySelector("[data-chart-table] tbody");
       if (!body) return;
-      const { times, series } = this.data;
-      const first = Math.max(0, times.length - TABLE_ROWS);
-      const rows = times.slice(first).map((time, row) => {
+      const columns = this.lines.map((line) => Number(line.dataset.column));
+      const lines = rows.slice(-TABLE_ROWS).reverse().map((row) => {
         const line = document.createElement("tr");
-        const texts = [stamp.format(time * 1000), ...series.map((one) => this.format(one.values[first + row]))];
+        const texts = [stamp.format(row[0] * 1000), ...columns.map((at) => this.format(row[at]))];
         texts.forEach((content) => (line.insertCell().textContent = content));
         return line;
       });
-      body.replaceChildren(...rows.reverse());
+      body.replaceChildren(...lines);
     }
+  }
+
+  function short(value) {
+    return value.toLocaleString(language, { notation: "compact", maximumSignificantDigits: 3 });
   }
 
   function clockLabels(_, splits, __, ___, step) {
@@ -131,15 +119,48 @@
     return splits.map((value) => format.format(value * 1000));
   }
 
-  function start(scope) {
-    for (const root of scope.querySelectorAll("[data-chart]")) {
-      if (!charts.has(root)) charts.set(root, new Chart(root));
+  class Group {
+    constructor(root) {
+      this.root = root;
+      this.charts = [...root.querySelectorAll("[data-chart]")].map((figure) => new Chart(figure));
+      this.timer = setInterval(() => document.hidden || this.poll(), Number(root.dataset.chartsEvery || 10) * 1000);
+      this.poll();
+    }
+
+    async poll() {
+      if (!this.root.isConnected) return this.close();
+      try {
+        const answer = await fetch(this.root.dataset.charts, { headers: { Accept: "application/json" } });
+        if (!answer.ok) throw new Error(String(answer.status));
+        const data = await answer.json();
+        this.charts.forEach((chart) => chart.show(data[chart.spec.chart] ?? []));
+        this.root.removeAttribute("data-outdated");
+      } catch {
+        this.root.setAttribute("data-outdated", ""); // the charts keep what they have; the next turn asks again
+      }
+    }
+
+    close() {
+      clearInterval(this.timer);
+      this.charts.forEach((chart) => {
+        chart.sizes.disconnect();
+        chart.plot?.destroy();
+      });
+      groups.delete(this.root);
     }
   }
 
-  new MutationObserver(() => charts.forEach((chart) => chart.draw())).observe(document.documentElement, {
-    attributeFilter: ["data-bs-theme"],
-  });
+  function start(scope) {
+    for (const root of scope.querySelectorAll("[data-charts]")) {
+      if (!groups.has(root)) groups.set(root, new Group(root));
+    }
+  }
+
+  function redraw() {
+    groups.forEach((group) => group.charts.forEach((chart) => chart.plot && chart.draw()));
+  }
+
+  new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
   start(document); // deferred: the document is complete
   document.addEventListener("htmx:load", (event) => start(event.target.parentElement ?? document));
 })();

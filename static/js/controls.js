@@ -74,9 +74,9 @@
   document.addEventListener("click", async (event) => {
     const button = event.target.closest?.("[data-copy]");
     if (!button) return;
-    const source = button.dataset.copyFrom ? document.querySelector(button.dataset.copyFrom) : null;
+    const source = document.querySelector(button.dataset.copy);
     try {
-      await navigator.clipboard.writeText(source ? (source.value ?? source.textContent) : button.dataset.copy);
+      await navigator.clipboard.writeText((source.value ?? source.textContent).trim());
     } catch {
       toast(text("copyFailed"), { level: "warning" });
       return;
@@ -130,17 +130,15 @@
     if (document.querySelector("form[data-guard][data-dirty]")) event.preventDefault();
   });
 
-  // --- repeated rows: <template data-rows="#list"> and a button with data-add-row="#template" ----------------------
+  // --- repeated rows: [data-rows] holds [data-rows-list], a <template> and a [data-rows-add] button ------------------
   document.addEventListener("click", (event) => {
-    const add = event.target.closest?.("[data-add-row]");
-    if (add) {
-      const template = document.querySelector(add.dataset.addRow);
-      const list = document.querySelector(template.dataset.rows);
-      list.append(template.content.cloneNode(true));
-      list.lastElementChild.querySelector("input")?.focus();
-    }
-    const remove = event.target.closest?.("[data-remove-row]");
-    if (remove) remove.closest("[data-row]").remove();
+    const rows = event.target.closest?.("[data-rows-add]")?.closest("[data-rows]");
+    if (!rows) return;
+    const list = rows.querySelector("[data-rows-list]");
+    list.append(rows.querySelector("template").content.cloneNode(true));
+    const row = list.lastElementChild;
+    for (const box of row.querySelectorAll("[type=checkbox]")) box.value = list.childElementCount - 1;
+    row.querySelector("input")?.focus();
   });
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -78,7 +78,7 @@
     constructor(field) {
       this.field = field;
       this.pane = field.closest("[data-editor-pane]") ?? field.parentElement;
-      this.saved = field.dataset.saved === "no" ? null : field.value;
+      this.saved = "draft" in field.dataset ? null : field.value; // a draft is not what is saved
       this.view = this.mount();
       field.hidden = true;
       field.form?.addEventListener("reset", () => this.replace(field.defaultValue));
@@ -95,7 +95,7 @@
           CM.keymap.of([{ key: "Mod-Enter", run: click("mod+enter") }, { key: "Mod-s", run: click("mod+s") }]),
           CM.basicSetup,
           CM.keymap.of([CM.indentWithTab]),
-          language(field.dataset.editor),
+          language(field.dataset.editorLanguage),
           CM.lintGutter(),
           ...shared,
           CM.EditorState.readOnly.of(field.readOnly),
@@ -109,7 +109,7 @@
 
     listen() {
       document.body.addEventListener("diagnostics", (event) => this.diagnose(event.detail.items ?? []));
-      document.body.addEventListener("function-saved", (event) => this.stored(event.detail));
+      document.addEventListener("htmx:load", (event) => event.target.matches?.("[data-saved]") && this.stored(event.target.dataset.base));
       window.addEventListener("online", () => this.dirty && this.saveDraft());
       window.addEventListener("pagehide", () => this.dirty && this.saveDraft({ keepalive: true }));
     }
@@ -168,7 +168,7 @@
       const sent = this.value;
       this.state("saving");
       try {
-        const answer = await this.post(url, { revision: this.field.form?.elements.revision?.value ?? "" }, options);
+        const answer = await this.post(url, { base: this.field.form?.elements.base?.value ?? "" }, options);
         if (answer.status === 409) return this.state("stale");
         if (!answer.ok) throw new Error(String(answer.status));
       } catch {
@@ -180,11 +180,12 @@
       this.state(sent === this.saved ? "saved" : "draft");
     }
 
-    stored({ revision } = {}) {
+    // The save's answer carries the new base: <span data-saved data-base="hash">.
+    stored(base) {
       clearTimeout(this.draftTimer);
       this.saved = this.value;
-      const field = this.field.form?.elements.revision;
-      if (field && revision !== undefined) field.value = revision;
+      const field = this.field.form?.elements.base;
+      if (field) field.value = base;
       this.markDirty(false);
       this.state("saved");
     }
@@ -193,7 +194,7 @@
     readInitialDiagnostics() {
       const block = document.getElementById(this.field.dataset.diagnostics || "");
       if (block) this.diagnose(JSON.parse(block.textContent));
-      else if (this.field.dataset.diagnoseUrl) this.askDiagnostics();
+      else this.askDiagnostics();
     }
 
     async askDiagnostics() {

@@ -4,7 +4,8 @@
 
 (() => {
   const { text, clock, elapsed } = window.faasweb;
-  const HEARTBEAT_MS = 45_000; // the server beats every 15 s
+  const HEARTBEAT_MS = 45_000; // three beats of the server's ping
+  const ORDER = ["queued", "building", "applying", "checking", "live"];
   const RETRY_MS = [500, 1000, 2000, 5000, 10_000];
   const running = new WeakMap();
 
@@ -15,6 +16,9 @@
       this.limit = Number(root.dataset.streamLimit || 2000);
       this.cursor = root.dataset.streamAfter || "";
       this.seen = new Set();
+      this.pinged = false;
+      this.phase = root.dataset.streamPhase || null;
+      this.entered = root.dataset.streamEntered || null;
       this.failures = 0;
       this.waiting = [];
       this.paused = false;
@@ -48,13 +52,13 @@
       this.source = new EventSource(url);
       const on = (name, act) => this.source.addEventListener(name, (event) => (this.beat(), act?.(event)));
       on("open", () => this.opened());
-      on("ping");
-      on("message", (event) => this.received(event));
+      on("ping", () => (this.pinged = true));
       on("line", (event) => this.received(event));
+      on("cursor", (event) => (this.cursor = event.lastEventId));
       on("dropped", (event) => this.dropped(JSON.parse(event.data)));
-      on("phase", (event) => this.phase(JSON.parse(event.data)));
+      on("problem", (event) => this.problem(JSON.parse(event.data)));
       on("state", (event) => this.changed(JSON.parse(event.data)));
-      on("bye", () => this.connect()); // the server's limit on one connection's age, not an error
+      on("end", () => this.ended());
       this.source.onerror = () => this.lost();
       this.beat();
     }
@@ -64,9 +68,10 @@
       this.state("live");
     }
 
+    // A connection that pings and then falls silent is dead, even if the browser does not know yet.
     beat() {
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.lost(), HEARTBEAT_MS);
+      if (this.pinged) this.timer = setTimeout(() => this.lost(), HEARTBEAT_MS);
     }
 
     lost() {
@@ -108,26 +113,24 @@
       this.queue(this.line(JSON.parse(event.data)));
     }
 
-    line({ ts, stream = "stdout", text: content, request_id: request }) {
-      const item = document.createElement("li");
-      item.className = stream;
+    line({ at, stream, phase, text: content, request }) {
+      const item = document.createElement("div");
+      item.className = `log-line log-${stream || "stdout"}`;
       if (request) item.title = request;
-      const time = document.createElement("time");
-      const moment = new Date(ts);
-      time.dateTime = moment.toISOString();
-      time.textContent = clock(moment);
-      const body = document.createElement("span");
-      body.className = "text";
-      body.textContent = content;
-      item.append(time, body);
+      item.append(stamp(new Date(at)), ...(phase ? [span("log-phase", phase)] : []), span("log-text", content));
       return item;
     }
 
     dropped({ count }) {
-      const item = document.createElement("li");
-      item.className = "gap";
-      item.textContent = text("dropped").replace("%n", count);
+      const item = span("log-line log-gap", text("dropped").replace("%n", count));
       this.queue(item);
+    }
+
+    problem({ message }) {
+      const node = this.part("problem");
+      if (!node) return;
+      node.textContent = message;
+      node.hidden = false;
     }
 
     // One insertion per frame, whatever the rate of lines.
@@ -188,28 +191,59 @@
       this.count();
     }
 
-    // --- builds --------------------------------------------------------------------------------------------------
-    phase({ phase, state, elapsed_ms: ms }) {
-      const item = this.root.querySelector(`[data-phase="${CSS.escape(phase)}"]`);
-      if (!item) return;
-      item.dataset.state = state;
-      const took = item.querySelector(".took");
-      if (took && ms != null) took.textContent = elapsed(ms);
-      const word = item.querySelector("[data-phase-state]");
-      if (word) word.textContent = text(`phase${state[0].toUpperCase()}${state.slice(1)}`);
+    // --- deployments ---------------------------------------------------------------------------------------------
+    // state: {status, started, entered, instant, error, warning, version}. Each status is a [data-phase] of the list.
+    changed(state) {
+      if (state.status === "failed") this.mark(this.phase, "failed", state.entered);
+      else this.reach(state);
+      this.phase = state.status;
+      this.entered = state.entered;
+      const instant = this.part("instant");
+      if (instant && state.instant) instant.hidden = false;
+      this.send("stream:state", state);
     }
 
-    changed(detail) {
-      const send = (name) => this.root.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
-      send("stream:state");
-      if (!detail.finished) return;
+    reach({ status, entered }) {
+      const at = ORDER.indexOf(status);
+      if (at < 0) return;
+      ORDER.slice(0, at).forEach((name) => this.mark(name, "done", name === this.phase ? entered : null));
+      this.mark(status, status === "live" ? "done" : "running");
+    }
+
+    mark(name, state, until) {
+      const item = name && this.root.querySelector(`[data-phase="${name}"]`);
+      if (!item) return;
+      item.dataset.state = state;
+      item.querySelector("[data-phase-state]").textContent = text(`phase${state[0].toUpperCase()}${state.slice(1)}`);
+      if (until && this.entered) item.querySelector(".took").textContent = elapsed(new Date(until) - new Date(this.entered));
+    }
+
+    send(name, detail = {}) {
+      this.root.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
+    }
+
+    ended() {
       this.flush();
       for (const timer of this.root.querySelectorAll("[data-elapsed-since]")) {
-        timer.dataset.elapsedUntil = detail.at ?? new Date().toISOString();
+        timer.dataset.elapsedUntil = this.entered ?? new Date().toISOString();
       }
       this.close();
-      send("stream:finished");
+      this.send("stream:finished");
     }
+  }
+
+  function span(className, content) {
+    const node = document.createElement("span");
+    node.className = className;
+    node.textContent = content;
+    return node;
+  }
+
+  function stamp(moment) {
+    const node = document.createElement("time");
+    node.dateTime = moment.toISOString();
+    node.textContent = clock(moment);
+    return node;
   }
 
   function start(scope) {
