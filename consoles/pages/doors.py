@@ -67,7 +67,7 @@ def at_function(need: Need = Need.READ) -> Callable[[FunctionView[P]], UrlView]:
 
     def decorate(view: FunctionView[P]) -> UrlView:
         def door(
-            request: PageRequest, workspace: Workspace, function: str, *args: P.args, **kwargs: P.kwargs
+            request: PageRequest, workspace: Workspace, /, function: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
             found = request.platform.functions.get(FunctionRef(workspace.id, function))
             return view(request, found, *args, **kwargs)

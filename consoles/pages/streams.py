@@ -16,7 +16,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from consoles.http import status_of
+from consoles.http import in_thread, status_of
 from consoles.pages.phases import phases
 from consoles.pages.request import PageRequest
 from faasweb.domain.access import Need
@@ -43,7 +43,7 @@ async def _enter(request: PageRequest, workspace: str, function: str, need: Need
         request.platform.access.allow(actor, workspace, need)
         return request.platform.functions.get(FunctionRef(workspace, function))
 
-    return await asyncio.to_thread(enter)
+    return await in_thread(enter)
 
 
 # running
@@ -148,9 +148,7 @@ async def logs(request: PageRequest, workspace: str, function: str) -> HttpRespo
         cursor = after
         async for _tick in _ticks():
             try:
-                page = await asyncio.to_thread(
-                    request.platform.logs.tail, found.id, after=cursor, limit=LINES, **filters
-                )
+                page = await in_thread(request.platform.logs.tail, found.id, after=cursor, limit=LINES, **filters)
             except FaaswebError as exc:
                 yield _event("line", {"ts": time.time() * 1e3, "stream": "system", "text": exc.message})
                 continue
@@ -183,12 +181,12 @@ async def deployment(request: PageRequest, workspace: str, function: str, deploy
             raise NotFound(f"Deployment {deployment} not found")
         return now, list(request.platform.builds.log(now.build_id, number)) if now.build_id else []
 
-    await asyncio.to_thread(look, after)  # refuses before the stream begins
+    await in_thread(look, after)  # refuses before the stream begins
 
     async def events() -> AsyncIterator[str]:
         number, shown = after, None
         async for _tick in _ticks():
-            now, lines = await asyncio.to_thread(look, number)
+            now, lines = await in_thread(look, number)
             for line in lines:
                 number = line.number
                 data = {"ts": line.at.timestamp() * 1e3, "stream": line.phase, "text": line.text}
