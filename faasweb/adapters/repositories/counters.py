@@ -7,14 +7,16 @@ in every database.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 from faasweb.domain.executions import Execution
-from faasweb.domain.usage import Minute, Totals, duration_class
+from faasweb.domain.usage import NO_USAGE, Minute, Totals, duration_class
 
-WINDOW = timedelta(hours=24)
+HOURS = 24
 _KINDS = ("i_", "e_", "d_")
 
 
@@ -23,21 +25,32 @@ def hour_mark(moment: datetime) -> str:
     return moment.strftime("%Y%m%d%H")
 
 
-def oldest_mark(now: datetime) -> str:
-    """The first of the 24 hours that count."""
-    return hour_mark(now - WINDOW + timedelta(hours=1))
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The names of the counters that count now, kind by kind."""
 
+    oldest: str
+    invocations: Sequence[str]
+    errors: Sequence[str]
+    durations: Sequence[str]
 
-def totals(item: Mapping[str, Any] | None, oldest: str) -> Totals:
-    """The sums from the hour ``oldest`` on."""
-    if not item:
-        return Totals()
-    sums = {"i_": 0, "e_": 0, "d_": 0}
-    for name, value in item.items():
-        kind = name[:2]
-        if kind in sums and name[2:] >= oldest:
-            sums[kind] += value
-    return Totals(sums["i_"], sums["e_"], sums["d_"] / 1000)
+    @classmethod
+    def at(cls, now: datetime) -> Window:
+        marks = [hour_mark(now - timedelta(hours=back)) for back in range(HOURS)]
+        return cls(marks[-1], *([kind + mark for mark in marks] for kind in _KINDS))
+
+    def totals(self, item: Mapping[str, Any] | None) -> Totals:
+        """The sums of an item's counters. Lists call this once for each of a thousand items."""
+        if item is None:
+            return NO_USAGE
+        invocations = self._sum(item, self.invocations)
+        if not invocations:
+            return NO_USAGE
+        return Totals(invocations, self._sum(item, self.errors), self._sum(item, self.durations) / 1000)
+
+    @staticmethod
+    def _sum(item: Mapping[str, Any], names: Sequence[str]) -> int:
+        return sum(map(item.get, names, repeat(0)))
 
 
 def hour_counts(item: Mapping[str, Any] | None) -> dict[str, int]:

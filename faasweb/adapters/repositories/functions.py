@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from faasweb.adapters.repositories import keys
-from faasweb.adapters.repositories.counters import hour_counts, oldest_mark, totals
+from faasweb.adapters.repositories.counters import Window, hour_counts
 from faasweb.adapters.repositories.items import removal_item, settings_from, settings_item, time_from, time_text
 from faasweb.adapters.repositories.table import (
     ABSENT,
@@ -85,7 +85,7 @@ def _live_item(live: Live | None) -> Item | None:
     }
 
 
-def function_from(item: Mapping[str, Any], usage: Mapping[str, Any] | None, oldest: str) -> Function:
+def function_from(item: Mapping[str, Any], usage: Mapping[str, Any] | None, window: Window) -> Function:
     source = _source_from(item.get("code"))
     modified = parse(item["lastModified"])
     return Function(
@@ -106,7 +106,7 @@ def function_from(item: Mapping[str, Any], usage: Mapping[str, Any] | None, olde
         deploying=item.get("deploying"),
         last_version=item.get("lastVersion") or 0,
         revision=item.get("revision") or 0,
-        usage=totals(usage, oldest),
+        usage=window.totals(usage),
     )
 
 
@@ -174,7 +174,7 @@ class Functions:
         found = self.table.batch_get([key, usage, workspace])
         if key not in found or workspace not in found:
             raise not_found(ref.id)
-        return function_from(found[key], found.get(usage), oldest_mark(clock.now()))
+        return function_from(found[key], found.get(usage), Window.at(clock.now()))
 
     def find(self, function_id: str) -> Function:
         pointer = self.table.get(keys.function_pointer(function_id))
@@ -229,9 +229,9 @@ class Functions:
 
 
 def _functions_of(by_key: Mapping[str, Item]) -> Sequence[Function]:
-    oldest = oldest_mark(clock.now())
+    window = Window.at(clock.now())
     found = [
-        function_from(item, by_key.get(keys.USAGES + item["id"]), oldest)
+        function_from(item, by_key.get(keys.USAGES + item["id"]), window)
         for sort_key, item in by_key.items()
         if sort_key.startswith(keys.FUNCTIONS)
     ]
@@ -254,7 +254,7 @@ def _removal(
 ) -> Sequence[Operation]:
     calls = counters.get("calls") if counters else None
     same = When(equals=("calls", calls)) if exact and calls is not None else None
-    oldest = oldest_mark(removal.since)
+    oldest = Window.at(removal.since).oldest
     subtract = {name: -count for name, count in hour_counts(counters).items() if name[2:] >= oldest}
     workspace_key = keys.workspace_index(function.workspace_id)
     return [

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from faasweb.adapters.repositories import keys
 from faasweb.adapters.repositories.builds import build_keys
-from faasweb.adapters.repositories.counters import oldest_mark, outdated
+from faasweb.adapters.repositories.counters import Window, outdated
 from faasweb.adapters.repositories.functions import function_from
 from faasweb.adapters.repositories.items import removal_from
 from faasweb.adapters.repositories.table import (
@@ -76,12 +76,12 @@ class Upkeep:
 
     def functions_left(self, workspace_id: str) -> Sequence[Function]:
         items = self.table.query(keys.workspace_partition(workspace_id), *keys.below(keys.FUNCTIONS))
-        oldest = oldest_mark(clock.now())
-        return [function_from(item, None, oldest) for item in items]
+        window = Window.at(clock.now())
+        return [function_from(item, None, window) for item in items]
 
     def prune(self, now: datetime) -> int:
         pruned = self.table.expire(now, PRUNE_LIMIT)
-        oldest = oldest_mark(now)
+        oldest = Window.at(now).oldest
         for index in self.table.query(keys.WORKSPACES):
             if pruned >= PRUNE_LIMIT:
                 break

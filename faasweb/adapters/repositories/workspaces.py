@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from faasweb.adapters.repositories import keys
-from faasweb.adapters.repositories.counters import oldest_mark, totals
+from faasweb.adapters.repositories.counters import Window
 from faasweb.adapters.repositories.items import removal_item
 from faasweb.adapters.repositories.table import (
     ABSENT,
@@ -39,7 +39,7 @@ def workspace_item(workspace: Workspace) -> Item:
     }
 
 
-def workspace_from(item: Mapping[str, Any], oldest: str) -> Workspace:
+def workspace_from(item: Mapping[str, Any], window: Window) -> Workspace:
     return Workspace(
         id=item["id"],
         name=item["name"],
@@ -47,7 +47,7 @@ def workspace_from(item: Mapping[str, Any], oldest: str) -> Workspace:
         created_at=parse(item["createdAt"]),
         revision=item.get("revision") or 0,
         function_count=item.get("functionCount") or 0,
-        usage=totals(item, oldest),
+        usage=window.totals(item),
     )
 
 
@@ -74,11 +74,11 @@ class Workspaces:
         item = self.table.get(keys.workspace_index(workspace_id))
         if item is None:
             raise not_found(workspace_id)
-        return workspace_from(item, oldest_mark(clock.now()))
+        return workspace_from(item, Window.at(clock.now()))
 
     def list(self) -> Sequence[Workspace]:
-        oldest = oldest_mark(clock.now())
-        found = [workspace_from(item, oldest) for item in self.table.query(keys.WORKSPACES)]
+        window = Window.at(clock.now())
+        found = [workspace_from(item, window) for item in self.table.query(keys.WORKSPACES)]
         return sorted(found, key=lambda workspace: (workspace.created_at, workspace.id), reverse=True)
 
     def save(self, workspace: Workspace) -> Workspace:
