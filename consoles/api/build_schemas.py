@@ -1,0 +1,85 @@
+"""Builds as the JSON API takes and shows them: there they are called tasks."""
+
+from __future__ import annotations
+
+from ninja import Schema
+
+from consoles.api.wire import Moment
+from consoles.http import ConsoleRequest
+from faasweb.domain.builds import Build, BuildStatus
+
+
+class BuildOut(Schema):
+    task_id: str
+    status: str
+    message: str
+    source_s3_path: str | None
+
+
+class ResultOut(Schema):
+    wasm_path: str | None
+    image_url: str | None
+    image_uri: str | None
+    file_path: str | None
+
+
+class TaskOut(Schema):
+    """``status`` is pending, building, pushing, done or failed; ``result`` is null until done."""
+
+    task_id: str
+    status: str
+    result: ResultOut | None
+    error: str | None
+
+    @classmethod
+    def of(cls, request: ConsoleRequest, build: Build) -> TaskOut:
+        return cls(task_id=build.id, status=str(build.status), result=_result(request, build), error=_reason(build))
+
+
+class TaskItemOut(TaskOut):
+    app_name: str
+    created_at: Moment
+    updated_at: Moment
+
+    @classmethod
+    def of(cls, request: ConsoleRequest, build: Build) -> TaskItemOut:
+        return cls(
+            task_id=build.id,
+            status=str(build.status),
+            result=_result(request, build),
+            error=_reason(build),
+            app_name=build.app_name,
+            created_at=build.created_at,
+            updated_at=build.updated_at,
+        )
+
+
+class TasksOut(Schema):
+    """Newest first, at most 50."""
+
+    workspace_id: str
+    tasks: list[TaskItemOut]
+    count: int
+
+
+class PushIn(Schema):
+    """``s3_source_path`` is what a build answered; its task must have been made in ``workspace_id``."""
+
+    workspace_id: str
+    registry_url: str | None = None
+    username: str | None = None
+    password: str | None = None
+    tag: str | None = None
+    app_dir: str | None = None
+    s3_source_path: str | None = None
+
+
+def _result(request: ConsoleRequest, build: Build) -> ResultOut | None:
+    if build.status is not BuildStatus.DONE:
+        return None
+    wasm = request.platform.builds.artifact_location(build)
+    return ResultOut(wasm_path=wasm, image_url=build.image, image_uri=build.image, file_path=None)
+
+
+def _reason(build: Build) -> str | None:
+    return (build.error or "The build failed.") if build.status is BuildStatus.FAILED else None

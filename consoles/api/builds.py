@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from ninja import File, Form, Router, Schema, Status, UploadedFile
+
+from consoles.api.build_schemas import BuildOut, PushIn, TaskItemOut, TaskOut, TasksOut
+from consoles.api.doors import actor_of, allow, build_at, enter
+from consoles.http import ConsoleRequest
+from faasweb.domain import names
+from faasweb.domain.access import Need
+from faasweb.domain.builds import Build, PushTarget
+from faasweb.domain.errors import InvalidInput, TooLarge
+from faasweb.domain.ids import DEFAULT_WORKSPACE, short_id
+from faasweb.domain.source import SOURCE_LIMIT, Source
+
+router = Router()
+HERE = ("local", "localhost", "127.0.0.1")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
+_TASK_IN_PATH = re.compile(r"s3://[^/]+/build-sources/[^/]+/(?P<task>[0-9a-f-]{36})(?:/.*)?\Z")
+
+
+class BuildIn(Schema):
+    """An empty form field counts as absent."""
+
+    app_name: str = ""
+    workspace_id: str = DEFAULT_WORKSPACE
+
+
+class BuildAndPushIn(BuildIn):
+    """Where the image goes: without ``registry_url`` to the registry of this installation."""
+
+    registry_url: str = ""
+    username: str = ""
+    password: str = ""
+    tag: str = ""
+
+
+@router.post("/build", response={202: BuildOut}, operation_id="build")
+def build(request: ConsoleRequest, body: Form[BuildIn], file: File[UploadedFile]) -> Status[BuildOut]:
+    """Build an uploaded Python file to WebAssembly; watch the task."""
+    started = _submit(request, body, file, None)
+    return _accepted(request, started, "Build task created")
+
+
+@router.post("/build-and-push", response={202: BuildOut}, operation_id="build_and_push")
+def build_and_push(request: ConsoleRequest, body: Form[BuildAndPushIn], file: File[UploadedFile]) -> Status[BuildOut]:
+    """Build an uploaded Python file and push it as an image; watch the task."""
+    check_registry(body.registry_url)
+    started = _submit(request, body, file, body.tag)
+    return _accepted(request, started, "Build and push task created")
+
+
+@router.post("/push", response={202: BuildOut}, operation_id="push")
+def push(request: ConsoleRequest, body: PushIn) -> Status[BuildOut]:
+    """Push what an earlier task was made of."""
+    check_registry(body.registry_url or "")
+    _enter_workspace(request, body.workspace_id)
+    found = _TASK_IN_PATH.match(body.s3_source_path or "")
+    if found is None:
+        raise InvalidInput("Give the source_s3_path that a build of this console answered.", field="s3_source_path")
+    before = build_at(request, found["task"], Need.WRITE)
+    if before.workspace_id != body.workspace_id:
+        raise InvalidInput("That source belongs to another workspace.", field="s3_source_path")
+    source = request.platform.deployments.releases.source(before.code_key)
+    filename = before.code_key.rpartition("/")[2]
+    target = PushTarget(tag=tag_for(body.tag or "", source))
+    started = request.platform.builds.submit(
+        actor_of(request), before.workspace_id, before.app_name, source, filename, target
+    )
+    return Status(202, BuildOut(task_id=started.id, status="pending", message="Push task created", source_s3_path=None))
+
+
+@router.get("/tasks/{task_id}", response=TaskOut, operation_id="get_task")
+def get_task(request: ConsoleRequest, task_id: str) -> TaskOut:
+    return TaskOut.of(request, build_at(request, task_id))
+
+
+@router.get("/workspaces/{workspace_id}/tasks", response=TasksOut, operation_id="list_tasks")
+def list_tasks(request: ConsoleRequest, workspace_id: str) -> TasksOut:
+    allow(request, workspace_id, Need.READ)
+    tasks = [TaskItemOut.of(request, build) for build in request.platform.builds.list(workspace_id)]
+    return TasksOut(workspace_id=workspace_id, tasks=tasks, count=len(tasks))
+
+
+def _submit(request: ConsoleRequest, body: BuildIn, file: UploadedFile, tag: str | None) -> Build:
+    """``tag`` is None for a build that is not pushed."""
+    workspace_id = body.workspace_id or DEFAULT_WORKSPACE
+    filename, source = read_upload(file)
+    _enter_workspace(request, workspace_id)
+    target = None if tag is None else PushTarget(tag=tag_for(tag, source))
+    app_name = app_name_for(body.app_name)
+    return request.platform.builds.submit(actor_of(request), workspace_id, app_name, source, filename, target)
+
+
+def _enter_workspace(request: ConsoleRequest, workspace_id: str) -> None:
+    """Builds may be made in the default workspace before anybody has made that workspace."""
+    if workspace_id == DEFAULT_WORKSPACE:
+        allow(request, workspace_id, Need.WRITE)
+    else:
+        enter(request, workspace_id, Need.WRITE)
+
+
+def _accepted(request: ConsoleRequest, build: Build, message: str) -> Status[BuildOut]:
+    path = request.platform.builds.source_location(build)
+    return Status(202, BuildOut(task_id=build.id, status=str(build.status), message=message, source_s3_path=path))
+
+
+def read_upload(file: UploadedFile) -> tuple[str, Source]:
+    """Name and text of an uploaded Python file. InvalidInput and TooLarge name the field."""
+    name = file.name or ""
+    if not name.endswith(".py"):
+        raise InvalidInput("Upload a .py file: this release builds single Python files only.", field="file")
+    if (file.size or 0) > SOURCE_LIMIT:
+        raise TooLarge(f"The file is larger than {SOURCE_LIMIT:,} bytes.", field="file", limit=SOURCE_LIMIT)
+    try:
+        text = file.read().decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidInput("The file is no UTF-8 text.", field="file") from exc
+    try:
+        source = Source.single(text)
+    except InvalidInput as exc:
+        raise InvalidInput(exc.message, field="file") from exc
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-100:].lstrip("."), source
+
+
+def app_name_for(text: str) -> str:
+    if not text.strip():
+        return f"app-{short_id().lower()}"
+    label = names.app_name(text)
+    if not label:
+        raise InvalidInput("An app name needs a letter of a to z.", field="app_name")
+    return label
+
+
+def tag_for(text: str, source: Source) -> str:
+    """A tag as given; without one (or with the word that meant so earlier) one that follows from the content."""
+    if text in ("", "sha256"):
+        return source.hash[:12]
+    if not _TAG.match(text):
+        raise InvalidInput("A tag has letters, digits and . _ - only, at most 128.", field="tag")
+    return text
+
+
+def check_registry(url: str) -> None:
+    """Images go to this installation's own registry, whatever it is called from outside. InvalidInput otherwise."""
+    host = urlsplit(url if "://" in url else f"//{url}").hostname if url.strip() else None
+    own = urlsplit(f"//{settings.ECR_REGISTRY_URL}").hostname
+    if host not in (None, own, *HERE):
+        raise InvalidInput(
+            "This release pushes to its own registry only: leave registry_url out.", field="registry_url"
+        )

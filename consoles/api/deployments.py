@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from ninja import Router, Schema
+from pydantic import Field
+
+from consoles.api.doors import actor_of, allow, function_at
+from consoles.api.function_schemas import route_of
+from consoles.http import ConsoleRequest
+from faasweb.domain import names
+from faasweb.domain.access import Need
+from faasweb.domain.builds import Build
+from faasweb.domain.deployments import Deployment
+from faasweb.domain.errors import NotFound, Unavailable
+from faasweb.domain.functions import Function
+from faasweb.domain.ids import DEFAULT_WORKSPACE
+
+router = Router()
+PATIENCE_S = 20.0
+LOOK_S = 0.1
+
+
+class DeployIn(Schema):
+    """What only Kubernetes knows (accounts, limits, tolerations ...) is accepted, and has no effect here."""
+
+    namespace: str = Field(min_length=1)
+    image_ref: str = Field(min_length=1)
+    app_name: str | None = None
+    function_id: str | None = None
+    service_account: str | None = None
+    cpu_limit: str | None = None
+    memory_limit: str | None = None
+    cpu_request: str | None = None
+    memory_request: str | None = None
+    enable_autoscaling: bool = True
+    replicas: int = Field(1, ge=1)
+    use_spot: bool = True
+    custom_tolerations: list[dict[str, Any]] | None = None
+    custom_affinity: dict[str, Any] | None = None
+
+
+class DeployOut(Schema):
+    """``service_status`` found: it answers at ``endpoint``, which has no scheme. pending: it is still on its way."""
+
+    app_name: str
+    namespace: str
+    service_name: str | None
+    service_status: str
+    endpoint: str | None
+    enable_autoscaling: bool | None
+    use_spot: bool | None
+    error: str | None
+
+
+@router.post("/deploy", response=DeployOut, operation_id="deploy")
+def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
+    """Bring an image live that was built here. The answer waits until the function can be called."""
+    function, build = _find(request, body)
+    deployment = request.platform.deployments.deploy(actor_of(request), function.ref, build=build)
+    deployment = _settled(request, deployment)
+    function = request.platform.functions.get(function.ref)
+    live = function.live is not None and function.live.deployment_id == deployment.id
+    return DeployOut(
+        app_name=function.app_name,
+        namespace=body.namespace,
+        service_name=function.app_name if live else None,
+        service_status="found" if live else "pending" if deployment.error is None else "not_found",
+        endpoint=_without_scheme(route_of(request, function)) if live else None,
+        enable_autoscaling=body.enable_autoscaling,
+        use_spot=body.use_spot,
+        error=deployment.error,
+    )
+
+
+def _find(request: ConsoleRequest, body: DeployIn) -> tuple[Function, Build]:
+    """The function to deploy and the build behind the image. Both must be known to the caller."""
+    if body.function_id:
+        function = function_at(request, None, body.function_id, Need.WRITE)
+        return function, request.platform.builds.by_image(function.workspace_id, body.image_ref)
+    build = _build_of(request, body.image_ref)
+    app_name = names.app_name(body.app_name or build.app_name)
+    try:
+        return request.platform.functions.resolve(build.workspace_id, app_name), build
+    except NotFound:
+        message = f"No function runs as {app_name} there: create it first, or give its function_id."
+        raise NotFound(message, app_name=app_name) from None
+
+
+def _build_of(request: ConsoleRequest, image: str) -> Build:
+    """The build behind an image, in whichever workspace the caller may change."""
+    for workspace_id in _workspaces(request):
+        try:
+            build = request.platform.builds.by_image(workspace_id, image)
+            allow(request, workspace_id, Need.WRITE)
+        except NotFound:
+            continue
+        return build
+    raise NotFound("No image of that name was built here.", image=image[:300])
+
+
+def _workspaces(request: ConsoleRequest) -> Iterator[str]:
+    seen = [workspace.id for workspace in request.platform.access.visible(actor_of(request))]
+    yield from seen
+    if DEFAULT_WORKSPACE not in seen:
+        yield DEFAULT_WORKSPACE
+
+
+def _settled(request: ConsoleRequest, deployment: Deployment) -> Deployment:
+    """Push it as far as it goes, in this call; a worker may be at it too, then wait for that one a while."""
+    deployments = request.platform.deployments
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            deployment = deployments.advance(deployment.id)
+        except Unavailable:
+            return deployments.get(deployment.id)  # its task goes on when the part is back
+        if deployment.status.finished or time.monotonic() > until:
+            return deployment
+        time.sleep(LOOK_S)
+
+
+def _without_scheme(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.netloc}{parts.path}"

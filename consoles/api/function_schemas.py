@@ -1,0 +1,169 @@
+"""A function as the JSON API takes and shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest
+from django.urls import reverse
+from pydantic import Field
+
+from consoles.api.wire import CamelSchema, Moment
+from faasweb.domain.clock import as_utc
+from faasweb.domain.errors import InvalidInput
+from faasweb.domain.functions import RUNTIME, EnvironmentVariable, Function, FunctionSettings, FunctionStatus
+from faasweb.domain.source import Source
+from faasweb.usecases.functions import MASK, Changes, merged_environment
+
+
+class FunctionIn(CamelSchema):
+    """``code`` is Base64 of UTF-8 text. ``status`` is understood and left to the server, as deployments set it."""
+
+    name: str
+    code: str
+    description: str | None = None
+    runtime: str = Field(RUNTIME, max_length=100)
+    memory: int = Field(256, ge=128, le=1024, description="MB")
+    timeout: int = Field(30, ge=1, le=900, description="seconds")
+    http_methods: list[str] = ["GET"]
+    environment_variables: dict[str, str] = {}
+    allowed_outbound_hosts: list[str] = []
+    status: FunctionStatus | None = None
+
+    def settings(self) -> FunctionSettings:
+        return FunctionSettings(
+            runtime=self.runtime,
+            memory_mb=self.memory,
+            timeout_s=self.timeout,
+            http_methods=tuple(self.http_methods),
+            environment=environment((), self.environment_variables),
+            allowed_outbound_hosts=tuple(self.allowed_outbound_hosts),
+        ).checked()
+
+
+class FunctionChanges(CamelSchema):
+    """What is absent stays. null empties ``description``, ``invocationUrl`` and ``lastDeployed``."""
+
+    name: str | None = None
+    code: str | None = None
+    description: str | None = None
+    runtime: str | None = Field(None, max_length=100)
+    memory: int | None = Field(None, ge=128, le=1024, description="MB")
+    timeout: int | None = Field(None, ge=1, le=900, description="seconds")
+    http_methods: list[str] | None = None
+    environment_variables: dict[str, str] | None = Field(
+        None, description=f"Replaces all of them; a value sent as {MASK} stays what it is."
+    )
+    allowed_outbound_hosts: list[str] | None = None
+    invocation_url: str | None = Field(None, max_length=2000)
+    last_deployed: datetime | None = None
+    status: FunctionStatus | None = None
+
+    def changes(self, before: FunctionSettings) -> Changes:
+        url = (self.invocation_url or "").strip()
+        emptied = {
+            "description": not self.description,
+            "invocation_url": not url,
+            "last_deployed": self.last_deployed is None,
+        }
+        return Changes(
+            name=self.name,
+            description=self.description or None,
+            settings=self._settings(before),
+            source=None if self.code is None else Source.from_base64(self.code),
+            status=self.status,
+            invocation_url=normal_url(url) if url else None,
+            last_deployed=None if self.last_deployed is None else as_utc(self.last_deployed),
+            clear=frozenset(name for name, empty in emptied.items() if empty and name in self.model_fields_set),
+        )
+
+    def _settings(self, before: FunctionSettings) -> FunctionSettings | None:
+        given = {
+            "runtime": self.runtime,
+            "memory_mb": self.memory,
+            "timeout_s": self.timeout,
+            "http_methods": None if self.http_methods is None else tuple(self.http_methods),
+            "environment": None
+            if self.environment_variables is None
+            else environment(before.environment, self.environment_variables),
+            "allowed_outbound_hosts": None
+            if self.allowed_outbound_hosts is None
+            else tuple(self.allowed_outbound_hosts),
+        }
+        changed = {name: value for name, value in given.items() if value is not None}
+        return replace(before, **changed).checked() if changed else None  # type: ignore[arg-type]
+
+
+class FunctionOut(CamelSchema):
+    id: str
+    workspace_id: str
+    name: str
+    description: str
+    runtime: str
+    memory: int
+    timeout: int
+    http_methods: list[str]
+    environment_variables: dict[str, str]
+    allowed_outbound_hosts: list[str]
+    code: str
+    invocation_url: str | None
+    status: str
+    last_modified: Moment
+    last_deployed: Moment | None
+    invocations24h: int
+    errors24h: int
+    avg_duration: float
+
+    @classmethod
+    def of(cls, request: HttpRequest, function: Function) -> FunctionOut:
+        """``function`` must have its source at hand."""
+        settings = function.settings
+        return cls(
+            id=function.id,
+            workspace_id=function.workspace_id,
+            name=function.name,
+            description=function.description,
+            runtime=settings.runtime,
+            memory=settings.memory_mb,
+            timeout=settings.timeout_s,
+            http_methods=list(settings.http_methods),
+            environment_variables={v.name: v.value if v.plain else MASK for v in settings.environment},
+            allowed_outbound_hosts=list(settings.allowed_outbound_hosts),
+            code=function.source.base64 if function.source else "",
+            invocation_url=function.invocation_url or (route_of(request, function) if function.live else None),
+            status=str(function.status),
+            last_modified=function.last_modified,
+            last_deployed=function.last_deployed,
+            invocations24h=function.usage.invocations,
+            errors24h=function.usage.errors,
+            avg_duration=function.usage.average_ms,
+        )
+
+
+def route_of(request: HttpRequest, function: Function) -> str:
+    """Where the function answers on this console."""
+    path = reverse("function-route", args=[function.workspace_id, function.app_name])
+    return request.build_absolute_uri(path)
+
+
+def environment(before: tuple[EnvironmentVariable, ...], given: Mapping[str, str]) -> tuple[EnvironmentVariable, ...]:
+    """``given`` as variables; a masked value and the mark "plain" are kept from ``before``."""
+    plain = {variable.name for variable in before if variable.plain}
+    after = [EnvironmentVariable(name, value, name in plain) for name, value in given.items()]
+    return merged_environment(before, after)
+
+
+def normal_url(text: str) -> str:
+    """``host/path`` becomes ``http://host/path``. InvalidInput unless it is http or https with a host."""
+    url = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not url.isprintable() or " " in url:
+        raise InvalidInput("invocationUrl is an http or https address, e.g. http://host/path.", field="invocationUrl")
+    return url

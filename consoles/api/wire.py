@@ -1,0 +1,79 @@
+"""How the JSON API writes and reads: times in KST, compact JSON, strict UTF-8."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Schema
+from ninja.parser import Parser
+from ninja.renderers import BaseRenderer
+from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
+
+from consoles.http import json_text
+from faasweb.domain.clock import KST, as_utc
+
+DEPTH_LIMIT = 100
+
+
+def in_kst(moment: datetime) -> str:
+    """``2026-11-21T13:00:00.123456+09:00``; the fraction is left out when it is zero."""
+    return as_utc(moment).astimezone(KST).isoformat()
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(in_kst, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+def camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+
+
+class CamelSchema(Schema):
+    """Spelled ``likeThis`` on the wire."""
+
+    model_config = ConfigDict(alias_generator=camel, populate_by_name=True)
+
+
+class CompactJson(BaseRenderer):
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        return json_text(data)
+
+
+class StrictJson(Parser):
+    """Refuses what Python's parser lets through and storage can't keep: NaN, infinities, lone surrogates."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """ValueError for what is not JSON in UTF-8; ninja makes a refusal of it."""
+        content = json.loads(request.body.decode(), parse_constant=refuse_constant)
+        if b"\\u" in request.body:  # the only way in for half a character
+            json.dumps(content, ensure_ascii=False).encode()
+        return content
+
+
+def refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def writable(value: object) -> bool:
+    """Is its nesting within what can be written again? Reading allows more than writing."""
+    level: list[object] = [value]
+    for _depth in range(DEPTH_LIMIT):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return True
+    return False
+
+
+def _children(item: object) -> list[object]:
+    if isinstance(item, dict):
+        return list(item.values())
+    return item if isinstance(item, list) else []

@@ -1,0 +1,18 @@
+"""Every door on one page."""
+
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("consoles.pages.urls")),
+    path("", include("consoles.api.urls")),
+    path("", include("consoles.gateway.urls")),
+]
+if find_spec("consoles.operator.site"):
+    from consoles.operator.site import site
+
+    urlpatterns.append(path("operator/", site.urls))
+
+handler404 = "consoles.pages.errors.not_found"
+handler500 = "consoles.pages.errors.server_error"
