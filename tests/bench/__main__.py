@@ -1,0 +1,254 @@
+"""`make bench`: the numbers of docs/benchmarks.md, measured on the machine at hand through the real addresses.
+
+`python -m tests.bench [SECTION ...] [--write]`: all sections, or those named; with --write into docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import datetime
+import json
+import os
+import platform
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import httpx
+import psutil
+
+from tests.bench.client import Load, measure, request_bytes
+from tests.bench.machine import ROOT, Machine, csrf, until
+
+HELLO = """from spin_sdk import http
+from spin_sdk.http import Request, Response
+
+
+class IncomingHandler(http.IncomingHandler):
+    def handle_request(self, request: Request) -> Response:
+        return Response(200, {"content-type": "text/plain"}, b"hello NUMBER")
+"""
+Row = tuple[str, str, str]  # what, measured, aim
+
+
+def code(number: int = 0) -> str:
+    return base64.b64encode(HELLO.replace("NUMBER", str(number)).encode()).decode()
+
+
+class Bench:
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.workspace = machine.create("/api/workspaces", {"name": "Bench"})["id"]
+        self.function = self.new_function("hello")
+        self.page = f"/workspaces/{self.workspace}/functions/{self.function}"
+        self.deployed = False
+
+    def new_function(self, name: str, number: int = 0) -> str:
+        content = {"name": name, "code": code(number), "httpMethods": ["GET", "POST"]}
+        return str(self.machine.create(f"/api/workspaces/{self.workspace}/functions", content)["id"])
+
+    def post(self, path: str, **fields: str) -> httpx.Response:
+        return self.machine.browser.post(path, data=fields, headers=csrf(self.machine.browser))
+
+    # sections
+
+    def draft(self) -> Iterator[Row]:
+        """Run a draft, from request to answer, as the editor does."""
+        took = []
+        for number in range(60):
+            source = HELLO.replace("NUMBER", str(number))
+            answer = self.post(f"/run/{self.workspace}/{self.function}/draft", code=source, method="GET", path="/")
+            answer.raise_for_status()
+            took.append(answer.elapsed.total_seconds() * 1e3)
+        yield "draft run to answer, p50 / p95", f"{middle(took[5:])} / {high(took[5:])} ms", "≤ 50 ms p50"
+
+    def deploy(self) -> Iterator[Row]:
+        """From the press of Deploy until the new code answers, first instantly, then as a component."""
+        instant, baked = [], []
+        for number in range(1, 4):
+            source = HELLO.replace("NUMBER", str(number))
+            self.post(f"{self.page}/save", code=source, deploy="1")
+            expected = f"hello {number}"
+            instant.append(until("instant answer", lambda expected=expected: self.call() == expected, 120))
+            baked.append(until("baked answer", lambda: self.live_mode() == "baked", 240, 0.1))
+        self.deployed = True
+        yield "deploy to first answer, instant", f"{middle(instant)} ms", "≤ 1 s"
+        yield "deploy to the component's first answer", f"{middle(baked) / 1000:.1f} s", ""
+
+    def call(self) -> str:
+        return self.machine.api.get(f"/fn/{self.workspace}/{self.function}").text
+
+    def live_mode(self) -> str:
+        live = self.machine.data / "live" / f"{self.function}.json"
+        return str(json.loads(live.read_text())["mode"]) if live.exists() else ""
+
+    def invoke(self) -> Iterator[Row]:
+        """Calls through the function's address against calls of wasmhost itself."""
+        if not self.deployed:
+            list(self.deploy())
+        direct = request_bytes("GET", f"/invoke/{self.function}/")
+        route = request_bytes("GET", f"/fn/{self.workspace}/{self.function}")
+        api = request_bytes("POST", f"/api/workspaces/{self.workspace}/functions/{self.function}/invoke", b"{}")
+        aims = {1: "overhead ≤ 3 ms p50", 8: "≥ 300 calls/s", 32: ""}
+        for connections, aim in aims.items():
+            at_host = measure(self.machine.sockets[0], direct, connections=connections)
+            at_route = measure(self.machine.port, route, connections=connections)
+            at_api = measure(self.machine.port, api, connections=connections)
+            overhead = at_route.percentile(0.5) - at_host.percentile(0.5)
+            yield f"one wasmhost process directly, {connections} connections", shown(at_host), ""
+            yield f"function route, {connections} connections", f"{shown(at_route)}; +{overhead:.1f} ms p50", aim
+            yield f"API invoke, {connections} connections", shown(at_api), ""
+
+    def api(self) -> Iterator[Row]:
+        """JSON endpoints with 100 functions, 1,000 workspaces and 10,000 builds stored."""
+        build = self.fill()
+        workspace = f"/api/workspaces/{self.workspace}"
+        paths = {
+            "one function": f"{workspace}/functions/{self.function}",
+            "100 functions of a workspace": f"{workspace}/functions",
+            "one workspace": workspace,
+            "1,000 workspaces": "/api/workspaces",
+            "one task of 10,000": f"/api/v1/tasks/{build}",
+            "newest 50 tasks of 10,000": f"/api/v1/workspaces/{self.workspace}/tasks",
+            "100 executions": f"{workspace}/functions/{self.function}/logs?limit=100",
+            "metrics of a function": f"/api/functions/{self.function}/metrics",
+        }
+        for name, path in paths.items():
+            yield name, shown(measure(self.machine.port, request_bytes("GET", path), connections=4)), ""
+
+    def fill(self) -> str:
+        """What the endpoints are measured with; the id of some build."""
+        from faasweb.bootstrap import get_platform
+        from faasweb.domain.builds import Build
+
+        stored = get_platform()
+        for number in range(99):
+            self.new_function(f"function {number}")
+        for number in range(999):
+            self.machine.create("/api/workspaces", {"name": f"Workspace {number}"})
+        for _ in range(10_000):
+            build = Build.create(self.workspace, "hello", "none/none.py", "0" * 64)
+            stored.builds.repository.add(build)
+            stored.builds.repository.save(replace(build.attempted().failed("seed"), revision=build.revision))
+        return build.id
+
+    def pages(self) -> Iterator[Row]:
+        """Pages: server time of the document, and everything a first visit transfers, compressed."""
+        if not self.deployed:
+            list(self.deploy())
+        tabs = ["", "/test", "/deployments", "/executions", "/logs", "/metrics", "/settings"]
+        paths = ["/", f"/workspaces/{self.workspace}", f"/workspaces/{self.workspace}/functions"]
+        for path in [*paths, *(self.page + tab for tab in tabs)]:
+            took = [self.open(path)[0] for _ in range(40)]
+            name = path.replace(self.workspace, "<ws>").replace(self.function, "<fn>")
+            weight = self.weight(path)
+            yield (
+                f"page {name}",
+                f"{middle(took[3:])} / {high(took[3:])} ms, {weight / 1024:.0f} KB",
+                "≤ 30 ms p95, ≤ 150 KB",
+            )
+
+    def open(self, path: str) -> tuple[float, str]:
+        answer = self.machine.browser.get(path, headers={"Accept": "text/html", "Accept-Encoding": "gzip, br"})
+        answer.raise_for_status()
+        return answer.elapsed.total_seconds() * 1e3, answer.text
+
+    def weight(self, path: str) -> int:
+        """Bytes of the page and of what it links, without the editor."""
+        import re
+
+        _took, html = self.open(path)
+        links = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', html))
+        total = len(html.encode())
+        for link in sorted(links):
+            if "codemirror" not in link and "editor" not in link:
+                with self.machine.browser.stream("GET", link, headers={"Accept-Encoding": "br, gzip"}) as answer:
+                    total += sum(len(chunk) for chunk in answer.iter_raw())
+        return total
+
+    def memory(self) -> Iterator[Row]:
+        """300 functions, each live and called."""
+        from faasweb.wasmhost.live import read_release, write_release
+
+        if not self.deployed:
+            list(self.deploy())
+        live = read_release(self.machine.data / "live" / f"{self.function}.json")
+        before = self.resident()
+        for number in range(300):
+            function = f"fn-bench{number:03d}"
+            files = {"app.py": HELLO.replace("NUMBER", str(number))}
+            write_release(
+                self.machine.data, replace(live, function_id=function, mode="instant", files=files, component=None)
+            )
+            for socket in self.machine.sockets:
+                with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=30) as client:
+                    client.get(f"http://wasmhost/invoke/{function}/").raise_for_status()
+        after = self.resident()
+        yield "wasmhost processes before / with 300 functions", f"{before:.0f} / {after:.0f} MB", ""
+        everything = sum(
+            memory_of(child) for child in psutil.Process(self.machine.process.pid).children(recursive=True)
+        )
+        yield "all processes together (PSS)", f"{everything:.0f} MB", ""
+
+    def resident(self) -> float:
+        children = psutil.Process(self.machine.process.pid).children(recursive=True)
+        return sum(memory_of(child) for child in children if "faasweb.wasmhost" in " ".join(child.cmdline()))
+
+
+def memory_of(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss) / 1e6
+    except psutil.Error:
+        return 0.0
+
+
+def middle(values: Sequence[float]) -> float:
+    return round(statistics.median(values), 1)
+
+
+def high(values: Sequence[float]) -> float:
+    return round(sorted(values)[int(len(values) * 0.95)], 1)
+
+
+def shown(load: Load) -> str:
+    failed = f", {load.failed} FAILED" if load.failed else ""
+    return f"{load.rate:.0f}/s, p50 {load.percentile(0.5):.1f} ms, p95 {load.percentile(0.95):.1f} ms{failed}"
+
+
+SECTIONS = ("draft", "deploy", "invoke", "pages", "memory", "api")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
+    options.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    given = options.parse_args()
+    report: list[str] = []
+    with Machine() as machine:
+        os.environ.update(FAASWEB_DATA=str(machine.data), DJANGO_SETTINGS_MODULE="faasweb.settings")
+        import django
+
+        django.setup()
+        bench = Bench(machine)
+        for name in given.sections or SECTIONS:
+            section: Callable[[], Iterator[Row]] = getattr(bench, name)
+            report.append(f"\n## {name}\n\n{section.__doc__}\n\n| what | measured | aim |\n|---|---|---|")
+            print(report[-1], flush=True)  # noqa: T201
+            for row in section():
+                report.append(f"| {' | '.join(row)} |")
+                print(report[-1], flush=True)  # noqa: T201
+    if given.write:
+        write(report)
+
+
+def write(report: Sequence[str]) -> None:
+    today = datetime.datetime.now(datetime.UTC).date()
+    machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.platform()}"
+    head = f"# Benchmarks\n\nMeasured by `make bench` on {today}: {machine}, Python {platform.python_version()}.\n"
+    note = "The client runs on the same cores. Each line goes through the real address of one `manage.py up`.\n"
+    (ROOT / "docs" / "benchmarks.md").write_text(head + note + "\n".join(report) + "\n")
+
+
+if __name__ == "__main__":
+    main()
