@@ -26,7 +26,7 @@ class Refused(Exception):
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         super().__init__(message)
         self.status = status
-        self.content = {"detail": {"error": {"code": code, "message": message}}}
+        self.content = {"error": {"code": code, "message": message, "details": {}}}
 
 
 class ClientGone(Exception):

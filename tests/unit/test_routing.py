@@ -64,7 +64,7 @@ def test_a_body_of_unknown_length_gets_its_length():
 def test_a_body_declared_too_large_is_refused_unread():
     status, body, seen = ask("/", method="POST", headers=[(b"content-length", b"8388609")])
     assert (status, seen) == (413, [])
-    assert json.loads(body)["detail"]["error"]["message"] == "the request is larger than 8 MB"
+    assert json.loads(body)["error"]["message"] == "the request is larger than 8 MB"
 
 
 def test_a_body_that_grows_too_large_is_refused():
