@@ -17,8 +17,10 @@ INSTEAD = {
     "zlib": "send and store data uncompressed",
 }
 MISSING_MODULES = frozenset(INSTEAD) | frozenset(
-    "bz2 ctypes curses fcntl grp lzma mmap msilib msvcrt nis ossaudiodev pty pwd readline resource spwd syslog "
-    "termios tkinter tty turtle winreg winsound".split()  # noqa: SIM905
+    """
+    bz2 ctypes curses fcntl grp lzma mmap msilib msvcrt nis ossaudiodev pty pwd readline resource spwd syslog
+    termios tkinter tty turtle winreg winsound
+    """.split()  # noqa: SIM905
 )
 NO_HANDLER = (
     "This module has no class IncomingHandler. Write: from spin_sdk import http, then "

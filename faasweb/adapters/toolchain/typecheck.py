@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
@@ -14,13 +15,18 @@ from faasweb.domain.source import Source
 
 # What only a strict reader asks for: annotations, and what follows from their absence.
 ADVICE = frozenset(
-    "no-untyped-def no-untyped-call no-any-return no-any-unimported type-arg var-annotated untyped-decorator "
-    "unused-ignore redundant-cast comparison-overlap annotation-unchecked unreachable deprecated".split()  # noqa: SIM905
+    """
+    no-untyped-def no-untyped-call no-any-return no-any-unimported type-arg var-annotated untyped-decorator
+    unused-ignore redundant-cast comparison-overlap annotation-unchecked unreachable deprecated
+    """.split()  # noqa: SIM905
 )
 # Inside a function without annotations mypy guesses types; only these are certain there.
 CERTAIN = frozenset(
-    "syntax import-not-found import-untyped name-defined attr-defined call-arg used-before-def".split()  # noqa: SIM905
+    """
+    syntax import-not-found import-untyped name-defined attr-defined call-arg used-before-def
+    """.split()  # noqa: SIM905
 )
+OPTIONAL_BODY = re.compile(r'Item "None" of "bytes \| None"|type "bytes \| None"; expected "[^"]*\bbytes\b')
 REPORTED = 100  # diagnostics at most: nobody reads more, and stores are not for them
 TOO_LONG = "The type check took too long (20 s): is there a very large or deeply nested expression?"
 TOO_MUCH = "The type checker gave up on this code: is there a very large or deeply nested expression?"
@@ -85,7 +91,9 @@ def _is_advice(code: str, message: str) -> bool:
     shadows_the_sdk = code in ("no-redef", "misc") and "IncomingHandler" in message
     reexport = code == "attr-defined" and "explicitly export" in message
     subclass_of_any = code == "misc" and 'has type "Any"' in message
-    return code in ADVICE or shadows_the_sdk or reexport or subclass_of_any
+    # The SDK declares a body optional, but that of an incoming request is always there.
+    optional_body = code in ("union-attr", "arg-type") and OPTIONAL_BODY.search(message) is not None
+    return code in ADVICE or shadows_the_sdk or reexport or subclass_of_any or optional_body
 
 
 def _plain(code: str, message: str) -> str:

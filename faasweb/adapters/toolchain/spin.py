@@ -1,0 +1,119 @@
+"""The toolchain of Spin: mypy, then componentize-py with the Spin SDK. Results are kept in the machine's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from pathlib import Path, PurePosixPath
+
+from faasweb.adapters.toolchain.cache import SIZE_LIMIT, BuildCache
+from faasweb.adapters.toolchain.compilation import ENTRY, OPTIONS, Compiler
+from faasweb.adapters.toolchain.environment import (
+    REQUIREMENTS,
+    environment_path,
+    is_ready,
+    tool_versions,
+    toolchain_python,
+)
+from faasweb.adapters.toolchain.mypy_process import MypyProcess
+from faasweb.adapters.toolchain.typecheck import TypeChecker
+from faasweb.adapters.toolchain.work import sweep, work_folder
+from faasweb.domain.errors import InvalidInput, Unavailable
+from faasweb.domain.source import Source
+from faasweb.ports import BuildFailure, Check, Component, Say
+
+BUILD_TIMEOUT_S = 300.0
+MEMORY_MB = 1500
+NOT_READY = "The toolchain is still being installed. It is prepared when faasweb starts (or by `manage.py prepare`)."
+
+
+class SpinToolchain:
+    """Adapter of the port ``Toolchain``. ``cache`` is the machine's cache folder; nothing is kept elsewhere."""
+
+    def __init__(
+        self,
+        cache: Path,
+        *,
+        requirements: Path = REQUIREMENTS,
+        timeout_s: float = BUILD_TIMEOUT_S,
+        memory_mb: int = MEMORY_MB,
+        cache_bytes: int = SIZE_LIMIT,
+    ) -> None:
+        self._cache = cache
+        self._environment = environment_path(cache, requirements)
+        self._mypy = MypyProcess(toolchain_python(self._environment), cache)
+        self._checker = TypeChecker(self._mypy)
+        self._compiler = Compiler(self._environment, timeout_s, memory_mb)
+        self._builds = BuildCache(cache, cache_bytes)
+        self._wait_s = timeout_s
+        self.versions = f"{tool_versions(requirements)}, recipe {_recipe()}"
+
+    def ready(self) -> str | None:
+        return None if is_ready(self._environment) else NOT_READY
+
+    def close(self) -> None:
+        """End the warm type checker. It starts again when it is needed."""
+        self._mypy.close()
+
+    def check(self, source: Source) -> Check:
+        self._require_ready()
+        _require_inside(source)
+        return Check(self._checker.check(source))
+
+    def build(self, source: Source, say: Say) -> Component | BuildFailure:
+        """Phases are ``check`` and ``build``. A source that was built before is not built again."""
+        self._require_ready()
+        _require_inside(source)
+        key = hashlib.sha256(f"{source.hash}\n{source.module}\n{self.versions}".encode()).hexdigest()
+        with self._builds.only_one(key, self._wait_s):
+            if component := self._builds.get(key):
+                say("build", f"This source was built before: its component is used again ({_mb(component)}).")
+                return component
+            return self._checked(source, say) or self._compiled(source, key, say)
+
+    def _checked(self, source: Source, say: Say) -> BuildFailure | None:
+        started = time.monotonic()
+        check = self.check(source)
+        for item in check.diagnostics:
+            say("check", str(item) if item.blocking else str(item).replace(": error: ", ": advice: ", 1))
+        took = f"{time.monotonic() - started:.1f} s"
+        if check.blocking:
+            say("check", f"Not built: {len(check.blocking)} to put right first ({took}).")
+            report = "\n".join(str(item) for item in check.blocking)
+            return BuildFailure(f"MyPy validation failed:\n{report}", check.diagnostics)
+        say("check", f"Type check passed ({took}).")
+        return None
+
+    def _compiled(self, source: Source, key: str, say: Say) -> Component | BuildFailure:
+        sweep(self._cache)
+        say("build", "Compiling to WebAssembly.")
+        with tempfile.TemporaryDirectory(prefix="build-", dir=work_folder(self._cache)) as folder:
+            compiled = self._compiler.compile(source, Path(folder), say)
+            if compiled.problem:
+                say("build", f"Not built ({compiled.cost}).")
+                return BuildFailure(compiled.problem)
+            component = self._builds.put(key, compiled.wasm)
+        say("build", f"Built: {_mb(component)} ({compiled.cost}).")
+        return component
+
+    def _require_ready(self) -> None:
+        if reason := self.ready():
+            raise Unavailable(reason)
+
+
+def _require_inside(source: Source) -> None:
+    """Files are written by their path: none may lead out of the project."""
+    for name in source.files:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
+            raise InvalidInput(f"The path {name!r} leads out of the project.", field="code")
+
+
+def _recipe() -> str:
+    """Changes with everything of ours that ends up in a component."""
+    return hashlib.sha256(ENTRY.read_bytes() + repr(OPTIONS).encode()).hexdigest()[:8]
+
+
+def _mb(component: Component) -> str:
+    return f"{component.size / 1e6:.1f} MB"
