@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -34,8 +35,13 @@ class Window:
     errors: Sequence[str]
     durations: Sequence[str]
 
+    @staticmethod
+    def at(now: datetime) -> Window:
+        return Window.until(now.replace(minute=0, second=0, microsecond=0))
+
     @classmethod
-    def at(cls, now: datetime) -> Window:
+    @lru_cache(maxsize=4)
+    def until(cls, now: datetime) -> Window:
         marks = [hour_mark(now - timedelta(hours=back)) for back in range(HOURS)]
         return cls(marks[-1], *([kind + mark for mark in marks] for kind in _KINDS))
 
