@@ -36,9 +36,15 @@ from faasweb.wasmhost.abi_shapes import (
     variant_codec,
 )
 
+MAX_HANDLES = 10_000
+
+
+class TooManyHandles(Exception):
+    """The guest holds more host objects than any honest function needs."""
+
 
 class ResourceTable:
-    """The host objects that one guest instance holds handles to."""
+    """The host objects that one guest instance holds handles to, at most ``MAX_HANDLES``."""
 
     __slots__ = ("_next", "_objects")
 
@@ -50,6 +56,9 @@ class ResourceTable:
         return len(self._objects)
 
     def add(self, value: Any) -> int:
+        """Raises TooManyHandles."""
+        if len(self._objects) >= MAX_HANDLES:
+            raise TooManyHandles(f"more than {MAX_HANDLES} handles at a time")
         number = self._next
         self._next += 1
         self._objects[number] = value

@@ -34,11 +34,21 @@ def base_path(cache: Path) -> Path:
         TOOLCHAIN.encode(),
         version("wasmtime").encode(),
         platform.machine().encode(),
+        _processor_features(),
         GUEST_SOURCE.read_bytes(),
         repr(sorted(ENGINE_SETTINGS.items())).encode(),
     )
     digest = hashlib.sha256(b"\0".join(made_from)).hexdigest()[:16]
     return cache / "base" / digest / "base.cwasm"
+
+
+def _processor_features() -> bytes:
+    """What the compiler may use on this machine: a home folder can be shared by different ones."""
+    try:
+        lines = Path("/proc/cpuinfo").read_bytes().splitlines()
+    except OSError:
+        return platform.processor().encode()
+    return next((line for line in lines if line.lower().startswith((b"flags", b"features"))), b"")
 
 
 def prepare_base(cache: Path, toolchain_python: Path, say: Say) -> Path:

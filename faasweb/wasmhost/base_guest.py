@@ -121,8 +121,8 @@ def checked(response):
     missing = [name for name in ("status", "headers", "body") if not hasattr(response, name)]
     if missing:
         raise FunctionError(f"handle_request returned {type(response).__name__}: it must return a Response")
-    if not isinstance(response.status, int) or not 100 <= response.status <= 599:
-        raise FunctionError(f"the status of a Response is a number from 100 to 599, not {response.status!r}")
+    if not isinstance(response.status, int) or not 200 <= response.status <= 599:
+        raise FunctionError(f"the status of a Response is a number from 200 to 599, not {response.status!r}")
     if not isinstance(response.headers, Mapping):
         raise FunctionError(f"the headers of a Response are a dict, not {type(response.headers).__name__}")
     if response.body is not None and not isinstance(response.body, bytes | bytearray):

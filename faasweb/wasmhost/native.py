@@ -122,10 +122,14 @@ def _on_epoch(_context: Context, _data: Any, delta: Any, kind: Any) -> int:
 
 def make_engine() -> Engine:
     """An engine with the settings that every .cwasm of faasweb is compiled with."""
+    return Engine(_config())
+
+
+def _config() -> Config:
     config = Config()
     for name, value in ENGINE_SETTINGS.items():
-        setattr(config, name, value)
-    return Engine(config)
+        getattr(ffi, f"wasmtime_config_{name}_set")(config.ptr(), value)
+    return config
 
 
 def make_pooling_engine(guests: int) -> Engine:
@@ -137,9 +141,7 @@ def make_pooling_engine(guests: int) -> Engine:
     pool = ffi.wasmtime_pooling_allocation_config_new()
     for name, value in pool_settings(guests).items():
         getattr(ffi, f"wasmtime_pooling_allocation_config_{name}_set")(pool, value)
-    config = Config()
-    for name, value in ENGINE_SETTINGS.items():
-        setattr(config, name, value)
+    config = _config()
     ffi.wasmtime_pooling_allocation_strategy_set(config.ptr(), pool)
     ffi.wasmtime_pooling_allocation_config_delete(pool)
     return Engine(config)

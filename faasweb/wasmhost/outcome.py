@@ -14,6 +14,9 @@ FILE_LINE = re.compile(r'\s*File "(?:/app/)?([^"]+)", line (\d+)')
 TRAP = re.compile(r"wasm trap: (.*)")
 TRAPS = {
     "call stack exhausted": "The function recursed too deeply: its call stack is exhausted.",
+    "too much data is being copied between the host and the guest": (
+        "The function passed more than about 2 MB to the host in one call."
+    ),
     "wasm `unreachable` instruction executed": "The function aborted.",
 }
 
@@ -72,8 +75,12 @@ def _trapped(sandbox: Sandbox, failure: BaseException, exception: str | None) ->
     if "memory" in message and "limit" in message:
         return "error", f"The function needs more than its {sandbox.release.memory_mb} MB of memory to start."
     trap = TRAP.search(message)
-    reason = trap.group(1) if trap else message.splitlines()[-1] if message else type(failure).__name__
-    return "trap", TRAPS.get(reason, f"The function was stopped by a trap: {reason}.")
+    reason = trap.group(1) if trap else _first_line(message.rpartition("Caused by:")[2])
+    return "trap", TRAPS.get(reason.partition(":")[0], f"The function was stopped by a trap: {reason}.")
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "unknown")
 
 
 def last_exception(lines: Iterable[str]) -> str | None:

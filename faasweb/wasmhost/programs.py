@@ -104,6 +104,8 @@ class Programs:
         try:
             return self._load(self._base_path)
         except NotLoadable as error:
+            if self._base_path.exists():
+                raise NotReady(f"The instant base cannot be used: {error}.") from error
             raise NotReady("The instant base is being prepared.") from error
 
     def program_for(self, release: LiveRelease) -> Program:
@@ -169,6 +171,9 @@ class Compiler:
                 threading.Thread(target=self._compile, args=(source, target, done), daemon=True).start()
         if not done.wait(patience_s):
             raise NotReady("The function is being compiled for this machine: try again in some seconds.")
+        with self._lock:
+            if target in self._failed:
+                raise NotReady(self._failed[target][1])
 
     def _compile(self, source: Path, target: Path, done: threading.Event) -> None:
         command = [sys.executable, "-m", "faasweb.wasmhost.compile", str(source), str(target)]

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from faasweb.wasmhost.interfaces.filesystem import MemoryFilesystem
 
 MAX_RESPONSE_BODY = 16 << 20
+MAX_HELD_BYTES = 128 << 20
 MAX_HEADERS = 128
 ERROR_HEADER = "x-faasweb-error"
+# They describe a connection; the one to the client is not the guest's.
+HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 MAX_HEADER_BYTES = 64 << 10
 
 StopReason = Literal["timeout", "slow_reader", "cancelled", "shutdown", "response_too_large", "headers_too_large"]
@@ -34,6 +37,10 @@ class Stopped(Exception):
     def __init__(self, reason: StopReason) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TooMuchHeld(Exception):
+    """The guest has the host keep more than its share."""
 
 
 class Sink(Protocol):
@@ -93,6 +100,7 @@ class Sandbox:
         self.deadline_ns = time.monotonic_ns() + int(release.timeout_s * 1e9)
         self.databases: dict[Path, sqlite3.Connection] = {}
         self.outgoing = 0
+        self.held_bytes = 0
         self._changed = threading.Condition()
         self._closers: list[Callable[[], None]] = []
 
@@ -138,11 +146,18 @@ class Sandbox:
                 until = min([self.deadline_ns, *dues])
                 self._changed.wait(max(0.0, (until - time.monotonic_ns()) / 1e9))
 
+    def charge(self, size: int) -> None:
+        """Count bytes that the host keeps for this guest outside of its memory. Raises TooMuchHeld over the limit."""
+        self.held_bytes += size
+        if self.held_bytes > MAX_HELD_BYTES:
+            raise TooMuchHeld(f"more than {MAX_HELD_BYTES >> 20} MB of headers and bodies")
+
     # The response
 
     def answer(self, status: int, headers: Headers) -> None:
         """Send the head. Raises Stopped when the headers are over their limit."""
         headers = self._without_reported_error(status, headers)
+        headers = [(name, value) for name, value in headers if name.lower() not in HOP_BY_HOP]
         size = sum(len(name) + len(value) for name, value in headers)
         if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
             raise self.refuse("headers_too_large")

@@ -2,6 +2,7 @@
 
 import ctypes
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 from wasmtime import _ffi as ffi
@@ -28,7 +29,7 @@ TYPES = """
     ))
 )))
 """
-VALUES = {
+VALUES: dict[str, list[Any]] = {
     "bool": [True, False],
     "u8": [0, 255],
     "s64": [-(2**63), 2**63 - 1],

@@ -33,7 +33,7 @@ def host(tmp_path_factory):
         ("/leave", "error", "The function called sys.exit(3) instead of returning a Response."),
         ("/abort", "trap", "The function aborted."),
         ("/nothing", "error", "handle_request returned None: it must return a Response"),
-        ("/not_a_number", "error", "the status of a Response is a number from 100 to 599, not nan"),
+        ("/not_a_number", "error", "the status of a Response is a number from 200 to 599, not nan"),
         ("/text_body", "error", "the body of a Response is bytes, not str: use .encode()"),
         ("/big?17000000", "error", "The response is larger than 16 MB, the limit."),
         ("/many_headers?200", "error", "The response has more than 128 headers or 64 KB of them, the limit."),

@@ -161,7 +161,7 @@ def read(guest: Sandbox, descriptor: Descriptor, length: int, offset: int) -> tu
 
 @types.method("descriptor", "read-via-stream")
 def read_via_stream(guest: Sandbox, descriptor: Descriptor, offset: int) -> InputStream:
-    return InputStream(descriptor.node.read()[offset:])
+    return InputStream(descriptor.node.read(), offset)
 
 
 @types.method("descriptor", "read-directory")

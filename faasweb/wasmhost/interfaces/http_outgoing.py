@@ -28,7 +28,7 @@ def get_status(guest: Sandbox, response: OutgoingResponse) -> int:
 
 @types.method("outgoing-response", "set-status-code")
 def set_status(guest: Sandbox, response: OutgoingResponse, status: int) -> None:
-    if not 100 <= status <= 999:
+    if not 200 <= status <= 599:
         raise Err
     response.status = status
 
@@ -59,7 +59,11 @@ def set_response(guest: Sandbox, place: ResponseOutparam, response: OutgoingResp
 
 @types.method("outgoing-body", "write")
 def body_write(guest: Sandbox, body: OutgoingBody) -> OutputStream:
-    return OutputStream(body.sink)
+    def write(data: bytes) -> None:
+        guest.charge(len(data))
+        body.sink(data)
+
+    return OutputStream(write)
 
 
 @types.static("outgoing-body", "finish")

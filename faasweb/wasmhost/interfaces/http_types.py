@@ -13,6 +13,7 @@ METHODS = ("get", "head", "post", "put", "delete", "connect", "options", "trace"
 FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 FORBIDDEN_IN_VALUE = re.compile(rb"[\x00\r\n]")
 MAX_OUTGOING_BODY = 6 << 20
+FIELD_BYTES = 200
 
 
 @resource("wasi", "fields", "headers", "trailers")
@@ -23,8 +24,9 @@ class Fields:
         self.entries = list(entries)
         self.fixed = fixed
 
-    def add(self, name: str, value: bytes) -> None:
+    def add(self, guest: Sandbox, name: str, value: bytes) -> None:
         """Raises Err(invalid-syntax) for what would break the message apart."""
+        guest.charge(FIELD_BYTES + len(name) + len(value))
         if not FIELD_NAME.fullmatch(name) or FORBIDDEN_IN_VALUE.search(value):
             raise Err(("invalid-syntax", None))
         self.entries.append((name, value))
@@ -162,7 +164,7 @@ def new_fields(guest: Sandbox) -> Fields:
 def fields_from_list(guest: Sandbox, entries: Headers) -> Fields:
     fields = Fields()
     for name, value in entries:
-        fields.add(name, value)
+        fields.add(guest, name, value)
     return fields
 
 
@@ -181,7 +183,7 @@ def fields_set(guest: Sandbox, fields: Fields, name: str, values: list[bytes]) -
     fields.require_open()
     fields.remove(name)
     for value in values:
-        fields.add(name, value)
+        fields.add(guest, name, value)
 
 
 @types.method("fields", "delete")
@@ -193,7 +195,7 @@ def fields_delete(guest: Sandbox, fields: Fields, name: str) -> None:
 @types.method("fields", "append")
 def fields_append(guest: Sandbox, fields: Fields, name: str, value: bytes) -> None:
     fields.require_open()
-    fields.add(name, value)
+    fields.add(guest, name, value)
 
 
 @types.method("fields", "entries")
@@ -203,4 +205,5 @@ def fields_entries(guest: Sandbox, fields: Fields) -> Headers:
 
 @types.method("fields", "clone")
 def fields_clone(guest: Sandbox, fields: Fields) -> Fields:
+    guest.charge(FIELD_BYTES * len(fields.entries))
     return Fields(fields.entries)

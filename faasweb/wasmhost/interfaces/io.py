@@ -44,9 +44,9 @@ class Always:
 class InputStream:
     """Reads from bytes that are all there already."""
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: bytes = b"", position: int = 0) -> None:
         self._data = data
-        self._position = 0
+        self._position = position
 
     def take(self, length: int) -> bytes:
         """Up to ``length`` bytes. Raises Err(closed) at the end."""

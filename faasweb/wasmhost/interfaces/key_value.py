@@ -12,7 +12,8 @@ from faasweb.wasmhost.sandbox import Sandbox
 key_value = Interface("fermyon:spin/key-value")
 
 MAX_KEY_BYTES = 1024
-MAX_VALUE_BYTES = 4 << 20
+MAX_VALUE_BYTES = 2 << 20
+MAX_KEYS = 50_000
 SCHEMA = """CREATE TABLE IF NOT EXISTS entries(
     store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key)
 ) WITHOUT ROWID"""
@@ -76,5 +77,8 @@ def exists(guest: Sandbox, store: Store, key: str) -> bool:
 @key_value.method("store", "get-keys")
 def get_keys(guest: Sandbox, store: Store) -> list[str]:
     with _table(guest) as table:
-        rows = table.execute("SELECT key FROM entries WHERE store = ? ORDER BY key", (store.label,)).fetchall()
+        query = "SELECT key FROM entries WHERE store = ? ORDER BY key LIMIT ?"
+        rows = table.execute(query, (store.label, MAX_KEYS + 1)).fetchall()
+    if len(rows) > MAX_KEYS:
+        raise Err(("other", f"the store has more than {MAX_KEYS} keys, too many to list at once"))
     return [row[0] for row in rows]

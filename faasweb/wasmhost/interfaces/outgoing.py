@@ -17,7 +17,7 @@ from faasweb.wasmhost.interfaces.http_types import (
 from faasweb.wasmhost.interfaces.io import Pollable
 from faasweb.wasmhost.interfaces.registry import Interface, resource
 from faasweb.wasmhost.outbound import Denied, NotFound, Target, allowing_rules, connect
-from faasweb.wasmhost.sandbox import Headers, Sandbox
+from faasweb.wasmhost.sandbox import Headers, Sandbox, TooMuchHeld
 
 outgoing_handler = Interface("wasi:http/outgoing-handler")
 
@@ -48,7 +48,7 @@ def error_code(failure: BaseException) -> ErrorCode:
             return "TLS-certificate-error", None
         case ssl.SSLError():
             return "TLS-protocol-error", None
-        case ResponseTooLarge():
+        case ResponseTooLarge() | TooMuchHeld():
             return "HTTP-response-body-size", MAX_RESPONSE_BODY
         case http.client.HTTPException():
             return "HTTP-protocol-error", None
@@ -159,6 +159,7 @@ class Exchange:
             if not piece:
                 return bytes(body)
             body += piece
+            self.guest.charge(len(piece))
             if len(body) > MAX_RESPONSE_BODY:
                 raise ResponseTooLarge
 

@@ -7,6 +7,7 @@ from faasweb.wasmhost.frames import (
     Data,
     Decoder,
     End,
+    Frame,
     Head,
     LogLine,
     decode,
@@ -14,7 +15,7 @@ from faasweb.wasmhost.frames import (
     encode,
 )
 
-FRAMES = [
+FRAMES: list[Frame] = [
     Head(200, [("content-type", "text/plain"), ("x-bytes", "\xff")]),
     Data(b"Hello"),
     Data(b""),

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from faasweb.wasmhost.abi import MAX_HANDLES, ResourceTable, TooManyHandles
 from faasweb.wasmhost.abi_shapes import Err
 from faasweb.wasmhost.databases import fence, open_database
 from faasweb.wasmhost.interfaces.clocks import Moment
@@ -14,7 +15,7 @@ from faasweb.wasmhost.interfaces.http_types import Fields
 from faasweb.wasmhost.live import LiveRelease
 from faasweb.wasmhost.outcome import ending, last_exception
 from faasweb.wasmhost.request_log import RequestLog
-from faasweb.wasmhost.sandbox import MAX_RESPONSE_BODY, GuestRequest, Sandbox, Stopped
+from faasweb.wasmhost.sandbox import MAX_RESPONSE_BODY, GuestRequest, Sandbox, Stopped, TooMuchHeld
 
 
 class KeptResponse:
@@ -133,9 +134,9 @@ def test_a_body_over_the_limit_ends_the_guest(sandbox):
 
 
 @pytest.mark.parametrize(("name", "value"), [("a b", b"x"), ("", b"x"), ("a", b"x\r\nb: c"), ("a\n", b"x")])
-def test_a_header_cannot_break_the_message(name, value):
+def test_a_header_cannot_break_the_message(sandbox, name, value):
     with pytest.raises(Err):
-        Fields().add(name, value)
+        Fields().add(sandbox, name, value)
 
 
 def test_the_last_traceback_is_the_error():
@@ -178,3 +179,26 @@ def test_a_reported_error_is_taken_off_the_headers(sandbox):
     sandbox.answer(500, [("x-faasweb-error", b"MemoryError"), ("content-length", b"0")])
     assert sandbox.sink.heads == [(500, [("content-length", b"0")])]
     assert ending(sandbox, None) == ("error", "The function used more than its 64 MB of memory.")
+
+
+def test_the_host_keeps_only_so_much_for_a_guest(sandbox):
+    fields = Fields()
+    for _ in range(127):
+        fields.add(sandbox, "x", b"x" * (1 << 20))
+    with pytest.raises(TooMuchHeld):
+        fields.add(sandbox, "x", b"x" * (1 << 20))
+
+
+def test_a_guest_holds_only_so_many_handles():
+    table = ResourceTable()
+    for _ in range(MAX_HANDLES):
+        table.add(object())
+    with pytest.raises(TooManyHandles):
+        table.add(object())
+    table.take(1)
+    table.add(object())
+
+
+def test_headers_of_the_connection_are_not_the_guests(sandbox):
+    sandbox.answer(200, [("Transfer-Encoding", b"chunked"), ("Connection", b"upgrade"), ("x-own", b"1")])
+    assert sandbox.sink.heads == [(200, [("x-own", b"1")])]
