@@ -21,6 +21,7 @@
       this.entered = root.dataset.streamEntered || null;
       this.failures = 0;
       this.waiting = [];
+      this.overflow = 0; // lines that came while paused and did not fit
       this.paused = false;
       this.follows = true;
       this.unread = 0;
@@ -136,7 +137,10 @@
     // One insertion per frame, whatever the rate of lines.
     queue(item) {
       this.waiting.push(item);
-      if (this.waiting.length > this.limit) this.waiting.shift();
+      if (this.waiting.length > this.limit) {
+        this.waiting.shift();
+        this.overflow += 1;
+      }
       if (this.paused || this.frame) return this.count();
       this.frame = requestAnimationFrame(() => this.flush());
     }
@@ -146,6 +150,8 @@
       if (!this.list || this.paused) return;
       this.part("empty")?.remove();
       this.unread += this.follows ? 0 : this.waiting.length;
+      if (this.overflow) this.list.append(span("log-line log-gap", text("dropped").replace("%n", this.overflow)));
+      this.overflow = 0;
       this.list.append(...this.waiting);
       this.waiting = [];
       while (this.list.childElementCount > this.limit) this.list.firstElementChild.remove();
