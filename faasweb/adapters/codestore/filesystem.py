@@ -101,16 +101,18 @@ class FilesystemCodeStore:
 
     def _publish(self, staged: Path, target: Path) -> None:
         _sync(staged)
-        for left in reversed(range(50)):
+        new = [folder for folder in target.parents if not folder.exists()]
+        for left in reversed(range(1000)):
             try:
-                _make_folder(target.parent)
+                target.parent.mkdir(parents=True, exist_ok=True)
                 staged.replace(target)
                 break
             except FileNotFoundError:  # a delete_prefix took the folder in between
                 if not left:
                     raise
         with contextlib.suppress(FileNotFoundError):  # deleted again already
-            _sync(target.parent)
+            for folder in (target.parent, *(folder.parent for folder in new)):
+                _sync(folder)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
