@@ -215,7 +215,7 @@ def test_a_write_survives_a_delete_of_its_folder_at_the_same_moment(folder):
     deleter = threading.Thread(target=delete)
     deleter.start()
     try:
-        for _ in range(50):
+        for _ in range(20):
             folder.put("ws-1/fn-1/a", b"x")
     finally:
         stop.set()
