@@ -209,7 +209,7 @@ def test_a_write_survives_a_delete_of_its_folder_at_the_same_moment(folder):
     stop = threading.Event()
 
     def delete() -> None:
-        while not stop.wait(0.0005):
+        while not stop.wait(0.005):
             folder.delete_prefix("ws-1/")
 
     deleter = threading.Thread(target=delete)
