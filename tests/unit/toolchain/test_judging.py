@@ -1,0 +1,85 @@
+"""Which of mypy's findings end a build and which are advice."""
+
+import json
+
+import pytest
+
+from faasweb.adapters.toolchain.inspection import Inspection
+from faasweb.adapters.toolchain.typecheck import judged
+
+TEXT = "def typed(x: int) -> int:\n    return x\n\n\ndef plain(x):\n    return x\n"
+TYPED, PLAIN = 2, 6
+
+
+def judge(code, message="M", line=TYPED, column=4, severity="error", file="app.py"):
+    item = {"file": file, "line": line, "column": column, "message": message, "code": code, "severity": severity}
+    return list(judged(json.dumps(item), {"app.py": Inspection("app.py", TEXT)}))
+
+
+def blocks(*arguments, **options):
+    return judge(*arguments, **options)[0].blocking
+
+
+@pytest.mark.parametrize(
+    "code", ["syntax", "import-not-found", "call-arg", "arg-type", "return-value", "attr-defined", "assignment", "misc"]
+)
+def test_what_is_wrong_blocks(code):
+    assert blocks(code)
+
+
+@pytest.mark.parametrize("code", ["no-untyped-def", "no-untyped-call", "type-arg", "no-any-return", "var-annotated"])
+def test_missing_annotations_are_advice(code):
+    assert not blocks(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("no-redef", 'Name "IncomingHandler" already defined (possibly by an import)'),
+        ("misc", 'Class cannot subclass "X" (has type "Any")'),
+        ("misc", 'Class cannot subclass "Handler" (has type "Any")'),
+        ("attr-defined", 'Module "spin_sdk.sqlite" does not explicitly export attribute "Value_Text"'),
+        ("union-attr", 'Item "None" of "bytes | None" has no attribute "decode"'),
+        ("arg-type", 'Argument 1 to "loads" has incompatible type "bytes | None"; expected "str | bytes | bytearray"'),
+    ],
+)
+def test_what_works_when_it_runs_is_advice(code, message):
+    assert not blocks(code, message)
+
+
+def test_other_optional_values_block():
+    assert blocks("union-attr", 'Item "None" of "str | None" has no attribute "upper"')
+    assert blocks("arg-type", 'Argument 1 to "f" has incompatible type "bytes | None"; expected "int"')
+    assert blocks("no-redef", 'Name "other" already defined on line 3')
+
+
+def test_in_functions_without_annotations_only_what_is_certain_blocks():
+    assert not blocks("assignment", line=PLAIN)
+    assert not blocks("arg-type", line=PLAIN)
+    assert blocks("name-defined", line=PLAIN)
+    assert blocks("attr-defined", line=PLAIN)
+
+
+def test_lines_and_columns_count_from_one():
+    assert (judge("arg-type", column=4)[0].line, judge("arg-type", column=4)[0].column) == (TYPED, 5)
+    assert judge("syntax", column=4)[0].column == 4
+    assert (judge("misc", line=0, column=-1)[0].line, judge("misc", line=0, column=-1)[0].column) == (1, 1)
+
+
+def test_notes_are_left_out():
+    assert judge("misc", severity="note") == []
+
+
+@pytest.mark.parametrize("code", ["import-not-found", "import-untyped"])
+def test_a_missing_package_is_not_about_stubs(code):
+    message = judge(code, 'Library stubs not installed for "requests"')[0].message
+    assert message == 'Cannot find module "requests": functions have the standard library, spin_sdk and their own files'
+
+
+def test_mypy_refusing_the_project_blocks_without_a_server_path():
+    read = {"pkg/a.py": Inspection("pkg/a.py", "")}
+    (known,) = judged("pkg/a.py: error: Source file found twice under different module names", read)
+    (unknown,) = judged("/tmp/work/mypy.ini: No such file", read)
+    assert (known.file, known.message) == ("pkg/a.py", "Source file found twice under different module names")
+    assert known.blocking
+    assert (unknown.file, unknown.message) == ("pkg/a.py", "mypy.ini: No such file")
