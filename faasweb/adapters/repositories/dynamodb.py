@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -145,13 +146,17 @@ class DynamoTable:
         return found
 
     def write(self, operations: Sequence[Operation]) -> None:
-        """Conflicts with other transactions are no answer to anybody: they are tried again."""
+        """Conflicts with other transactions are no answer to anybody: they are tried again.
+
+        The token is the same in each try, so a try that was carried out without an answer is not carried out twice.
+        """
+        token = str(uuid.uuid4())
         request = [self._request(operation) for operation in checked(operations)]
         for attempt in range(TRIES):
             _pause(attempt)
             try:
                 with _translated():
-                    self._client.transact_write_items(TransactItems=request)
+                    self._client.transact_write_items(TransactItems=request, ClientRequestToken=token)
             except _Busy:
                 continue
             return

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from faasweb.domain.errors import Unavailable
@@ -47,8 +47,10 @@ class Connections:
         _everybody.add(self)
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        """Those in use are closed by nobody; their threads put them back and may go on."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -36,7 +36,12 @@ class When:
     def holds(self, item: Mapping[str, Any] | None) -> bool:
         if item is None or not self.present:
             return (item is not None) == self.present
-        return self.equals is None or item.get(self.equals[0]) == self.equals[1]
+        if self.equals is None:
+            return True
+        name, value = self.equals
+        if value is None:
+            return name not in item
+        return bool(item.get(name) == value)
 
 
 PRESENT = When()

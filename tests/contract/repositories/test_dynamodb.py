@@ -59,6 +59,11 @@ def test_a_missing_table_is_unavailable(dynamodb_client: Any):
 
 
 def test_conflicts_with_other_transactions_are_tried_again(client: Any):
+    tokens = set()
+    client.meta.events.register(
+        "provide-client-params.dynamodb.TransactWriteItems",
+        lambda params, **_: tokens.add(params["ClientRequestToken"]),
+    )
     with Stubber(client) as stubber:
         cancelled(stubber, "TransactionConflict", "None")
         cancelled(stubber, "None", "ThrottlingError")
@@ -66,6 +71,7 @@ def test_conflicts_with_other_transactions_are_tried_again(client: Any):
         stubber.add_response("transact_write_items", {})
         DynamoTable(client, "data").write(WRITE)
         stubber.assert_no_pending_responses()
+    assert len(tokens) == 1, "a try that was carried out without an answer must not be carried out again"
 
 
 def test_endless_conflicts_are_unavailable(client: Any):

@@ -119,10 +119,12 @@ def test_keys_only_reads_nothing_else(table: Table):
     ],
 )
 def test_conditions_hold_alike(table: Table, when: When | None, holds_absent: bool, holds_one: bool, holds_bare: bool):
+    holds_present = holds_one and holds_bare
     cases: dict[str, tuple[Item | None, bool]] = {
         "absent": (None, holds_absent),
         "one": ({"status": 1}, holds_one),
         "bare": ({}, holds_bare),
+        "null": ({"status": None}, holds_present),
     }
     for case, (item, holds) in cases.items():
         for number in range(4 if when else 3):
