@@ -153,7 +153,7 @@ def load_module(name):
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
     sys.dont_write_bytecode = True
-    random.seed()  # otherwise every request would start from the generator's state at build
+    random.seed(os.urandom(16))  # otherwise every request would start from the state at build
     return importlib.import_module(name)
 
 
