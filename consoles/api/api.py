@@ -71,7 +71,7 @@ def on_refusal(request: HttpRequest, error: HttpError) -> HttpResponse:
     """ninja's own refusals; the only ones it has here are bodies that can't be read."""
     if error.status_code != 400:
         return plain_error(error.status_code, message=error.message)
-    return on_exception(request, InvalidInput("The body can't be read: send valid JSON in UTF-8.", field="body"))
+    return on_exception(request, InvalidInput("The body can't be read: send a JSON object in UTF-8.", field="body"))
 
 
 @api.exception_handler(ValidationError)

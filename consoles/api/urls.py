@@ -20,5 +20,5 @@ urlpatterns = [
     path("openapi.json", docs.openapi, name="openapi"),
     path("docs", docs.docs, name="api-docs"),
     path("api/", api.urls),
-    re_path(r"^api(/|$)", unknown),
+    re_path(r"^api(?:/|$)", unknown),
 ]

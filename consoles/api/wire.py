@@ -49,11 +49,13 @@ class CompactJson(BaseRenderer):
 
 
 class StrictJson(Parser):
-    """Refuses what Python's parser lets through and storage can't keep: NaN, infinities, lone surrogates."""
+    """An object. Refuses what Python's parser lets through and storage can't keep: NaN, infinity, half characters."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         """ValueError for what is not JSON in UTF-8; ninja makes a refusal of it."""
         content = json.loads(request.body.decode(), parse_constant=refuse_constant)
+        if not isinstance(content, dict):  # ninja would take a list for an object without any field
+            raise ValueError("not an object")
         if b"\\u" in request.body:  # the only way in for half a character
             json.dumps(content, ensure_ascii=False).encode()
         return content

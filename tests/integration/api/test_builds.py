@@ -1,0 +1,274 @@
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from faasweb.domain.access import Role
+from faasweb.domain.source import Source
+from tests.integration.conftest import HELLO, Api, assert_error, base64_of
+
+pytestmark = pytest.mark.django_db
+
+
+def upload(text=HELLO, name="greet.py"):
+    return SimpleUploadedFile(name, text if isinstance(text, bytes) else text.encode(), "text/x-python")
+
+
+@pytest.fixture
+def built(ada, embedded, workspace):
+    """A finished task of greet.py, built and pushed."""
+    form = {"file": upload(), "app_name": "greet", "workspace_id": workspace.id}
+    task = ada.upload("/api/v1/build-and-push", form).json()
+    embedded.work()
+    return ada.get(f"/api/v1/tasks/{task['task_id']}").json()
+
+
+def test_build_and_push_answers_at_once_and_the_task_ends_with_an_image(ada, embedded, workspace):
+    form = {"file": upload(), "registry_url": "", "app_name": "Greet Me", "workspace_id": workspace.id}
+
+    accepted = ada.upload("/api/v1/build-and-push", form)
+
+    assert accepted.status_code == 202
+    body = accepted.json()
+    task_id = body["task_id"]
+    assert body == {
+        "task_id": task_id,
+        "status": "pending",
+        "message": "Build and push task created",
+        "source_s3_path": f"s3://local/build-sources/{workspace.id}/{task_id}/greet.py",
+    }
+    waiting = {"task_id": task_id, "status": "pending", "result": None, "error": None}
+    assert ada.get(f"/api/v1/tasks/{task_id}").json() == waiting
+    embedded.work()
+    done = ada.get(f"/api/v1/tasks/{task_id}/").json()
+    assert (done["status"], done["error"]) == ("done", None)
+    image = done["result"]["image_url"]
+    assert image.startswith(f"local/greet-me:{Source.single(HELLO).hash[:12]}@sha256:")
+    assert done["result"] == {
+        "wasm_path": f"s3://local/build-artifacts/{task_id}/app.wasm",
+        "image_url": image,
+        "image_uri": image,
+        "file_path": None,
+    }
+
+
+def test_a_build_alone_has_no_image(ada, embedded, workspace):
+    task = ada.upload("/api/v1/build", {"file": upload(), "workspace_id": workspace.id})
+    embedded.work()
+
+    assert (task.status_code, task.json()["message"]) == (202, "Build task created")
+    done = ada.get(f"/api/v1/tasks/{task.json()['task_id']}").json()
+    assert done["result"]["wasm_path"].endswith("/app.wasm")
+    assert done["result"]["image_url"] is None
+
+
+def test_a_source_that_does_not_build_ends_as_failed_with_the_place(ada, embedded, workspace):
+    task = ada.upload("/api/v1/build", {"file": upload("def broken(:\n"), "workspace_id": workspace.id}).json()
+    embedded.work()
+
+    failed = ada.get(f"/api/v1/tasks/{task['task_id']}").json()
+    assert (failed["status"], failed["result"]) == ("failed", None)
+    assert failed["error"].startswith("app.py:1:")
+
+
+def test_tasks_of_a_workspace_are_listed_newest_first(ada, embedded, workspace, built):
+    newer = ada.upload("/api/v1/build", {"file": upload(), "workspace_id": workspace.id}).json()
+
+    listed = ada.get(f"/api/v1/workspaces/{workspace.id}/tasks").json()
+
+    assert (listed["workspace_id"], listed["count"]) == (workspace.id, 2)
+    assert [task["task_id"] for task in listed["tasks"]] == [newer["task_id"], built["task_id"]]
+    assert set(listed["tasks"][0]) == {
+        "task_id",
+        "status",
+        "result",
+        "error",
+        "app_name",
+        "created_at",
+        "updated_at",
+    }
+    assert listed["tasks"][1]["app_name"] == "greet"
+    assert listed["tasks"][1]["created_at"].endswith("+09:00")
+    assert listed["tasks"][0]["app_name"].startswith("app-")
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"file": upload(name="greet.zip")}, "file"),
+        ({"file": upload(name="greet.PY")}, "file"),
+        ({"file": upload(b"\xff\xfe")}, "file"),
+        ({"file": upload("  \n")}, "file"),
+        ({}, "file"),
+        ({"file": upload(), "registry_url": "123.dkr.ecr.ap-northeast-2.amazonaws.com/faas"}, "registry_url"),
+        ({"file": upload(), "registry_url": "https://ghcr.io/team"}, "registry_url"),
+        ({"file": upload(), "tag": "no spaces"}, "tag"),
+        ({"file": upload(), "app_name": "한글"}, "app_name"),
+    ],
+)
+def test_a_wrong_upload_is_refused_with_the_fields_name(ada, workspace, form, field):
+    answer = ada.upload("/api/v1/build-and-push", {"workspace_id": workspace.id, **form})
+
+    assert_error(answer, 400, "VALIDATION_ERROR", field)
+
+
+def test_only_python_files_are_built_and_the_refusal_says_so(ada, workspace):
+    answer = ada.upload("/api/v1/build", {"file": upload(name="a.zip"), "workspace_id": workspace.id})
+
+    assert ".py" in assert_error(answer, 400, "VALIDATION_ERROR", "file")["message"]
+
+
+def test_a_file_over_the_limit_is_413(ada, workspace):
+    form = {"file": upload(b"#" * 1_000_001), "workspace_id": workspace.id}
+
+    assert_error(ada.upload("/api/v1/build", form), 413, "TOO_LARGE")
+
+
+@pytest.mark.parametrize("registry", ["", "local", "localhost:5000/faas-app", "http://127.0.0.1:5000"])
+def test_the_local_registry_has_several_names(ada, workspace, registry):
+    form = {"file": upload(), "workspace_id": workspace.id, "registry_url": registry, "password": "dummy-password"}
+
+    assert ada.upload("/api/v1/build-and-push", form).status_code == 202
+
+
+def test_a_strange_file_name_is_made_safe(ada, workspace):
+    task = ada.upload("/api/v1/build", {"file": upload(name="한 글.py"), "workspace_id": workspace.id})
+
+    assert task.json()["source_s3_path"].endswith("/_.py")
+
+
+def test_a_finished_task_can_be_pushed_under_another_tag(ada, embedded, workspace, built):
+    path = f"s3://local/build-sources/{workspace.id}/{built['task_id']}/"
+    body = {"workspace_id": workspace.id, "registry_url": "local", "tag": "v2", "s3_source_path": path}
+
+    pushed = ada.post("/api/v1/push", body)
+    embedded.work()
+
+    assert pushed.status_code == 202
+    assert (pushed.json()["message"], pushed.json()["source_s3_path"]) == ("Push task created", None)
+    done = ada.get(f"/api/v1/tasks/{pushed.json()['task_id']}").json()
+    assert done["result"]["image_url"].startswith("local/greet:v2@")
+
+
+@pytest.mark.parametrize("path", [None, "s3://local/etc/passwd", "/build-sources/x"])
+def test_a_push_needs_a_source_of_this_console(ada, workspace, path):
+    body = {"workspace_id": workspace.id, "s3_source_path": path}
+
+    assert_error(ada.post("/api/v1/push", body), 400, "VALIDATION_ERROR", "s3_source_path")
+
+
+def test_unknown_tasks_are_named_in_the_refusal(ada, person, token, built):
+    person("eve")
+    unknown = "0d6e1f9c-9b1a-4c58-9d0c-0f5a6d1d3e77"
+
+    assert (
+        assert_error(ada.get(f"/api/v1/tasks/{unknown}"), 404, "NOT_FOUND")["message"] == f"Task not found: {unknown}"
+    )
+    hidden = assert_error(Api(token("eve")).get(f"/api/v1/tasks/{built['task_id']}"), 404, "NOT_FOUND")
+    assert hidden["message"] == f"Task not found: {built['task_id']}"
+
+
+def test_builds_need_a_workspace_one_may_write_to(workspace, member, person, token, embedded):
+    viewer = Api(member("viewer"))
+    person("eve")
+    eve = Api(token("eve"))
+    form = {"workspace_id": workspace.id}
+
+    assert_error(viewer.upload("/api/v1/build", {"file": upload(), **form}), 403, "FORBIDDEN")
+    assert_error(eve.upload("/api/v1/build", {"file": upload(), **form}), 404, "NOT_FOUND")
+    assert_error(eve.upload("/api/v1/build", {"file": upload()}), 404, "NOT_FOUND")
+    assert_error(eve.get(f"/api/v1/workspaces/{workspace.id}/tasks"), 404, "NOT_FOUND")
+    assert viewer.get(f"/api/v1/workspaces/{workspace.id}/tasks").json()["tasks"] == []
+    embedded.platform.access.accounts.set_role("ws-default", "eve", Role.DEVELOPER)
+    assert eve.upload("/api/v1/build", {"file": upload(), "workspace_id": ""}).status_code == 202
+
+
+# --- deploying an image ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def greet(ada, workspace):
+    body = {"name": "greet", "code": base64_of("# not what will be deployed\n")}
+    return ada.post(f"/api/workspaces/{workspace.id}/functions", body).json()
+
+
+def test_a_deployed_image_answers_before_the_response_returns(ada, embedded, workspace, built, greet):
+    image = built["result"]["image_url"]
+    body = {"namespace": "default", "image_ref": image, "function_id": greet["id"], "use_spot": False, "cpu_limit": "1"}
+
+    answer = ada.post("/api/v1/deploy", body)
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "app_name": "greet",
+        "namespace": "default",
+        "service_name": "greet",
+        "service_status": "found",
+        "endpoint": f"localhost/fn/{workspace.id}/greet",
+        "enable_autoscaling": True,
+        "use_spot": False,
+        "error": None,
+    }
+    assert embedded.runtime.live[greet["id"]].image == image
+    shown = ada.get(f"/api/functions/{greet['id']}").json()
+    assert shown["status"] == "active"
+    assert shown["lastDeployed"] is not None
+
+
+@pytest.mark.parametrize("app_name", [None, "greet", "Greet"])
+def test_without_an_id_the_function_is_found_by_the_name_it_runs_under(ada, built, greet, app_name):
+    image = built["result"]["image_url"].partition("@")[0]
+
+    answer = ada.post("/api/v1/deploy", {"namespace": "default", "image_ref": image, "app_name": app_name})
+
+    assert answer.json()["service_status"] == "found"
+
+
+def test_an_image_of_nothing_we_built_is_not_found(ada, built, greet):
+    body = {"namespace": "default", "image_ref": "ghcr.io/team/other:1", "function_id": greet["id"]}
+
+    assert_error(ada.post("/api/v1/deploy", body), 404, "NOT_FOUND")
+    assert_error(ada.post("/api/v1/deploy", body | {"function_id": None}), 404, "NOT_FOUND")
+
+
+def test_an_image_without_a_function_of_its_name_is_not_found(ada, built):
+    body = {"namespace": "default", "image_ref": built["result"]["image_url"]}
+
+    assert "create it first" in assert_error(ada.post("/api/v1/deploy", body), 404, "NOT_FOUND")["message"]
+
+
+def test_a_runtime_that_is_away_leaves_the_deployment_pending(ada, embedded, built, greet):
+    embedded.runtime.away = True
+    body = {"namespace": "default", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
+
+    answer = ada.post("/api/v1/deploy", body).json()
+
+    assert (answer["service_status"], answer["endpoint"], answer["error"]) == ("pending", None, None)
+    assert_error(ada.post("/api/v1/deploy", body), 409, "CONFLICT")
+    embedded.runtime.away = False
+    embedded.work(delayed=True)
+    assert greet["id"] in embedded.runtime.live
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"namespace": None}, "namespace"),
+        ({"image_ref": ""}, "image_ref"),
+        ({"replicas": 0}, "replicas"),
+        ({"enable_autoscaling": "perhaps"}, "enable_autoscaling"),
+    ],
+)
+def test_a_wrong_deployment_is_refused_with_the_fields_name(ada, changes, field):
+    body = {"namespace": "default", "image_ref": "local/greet:1", **changes}
+
+    assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", field)
+
+
+def test_only_who_may_write_deploys(workspace, built, greet, member, person, token):
+    body = {"namespace": "default", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
+    viewer = Api(member("viewer"))
+    person("eve")
+
+    assert_error(viewer.post("/api/v1/deploy", body), 403, "FORBIDDEN")
+    assert_error(viewer.post("/api/v1/deploy", body | {"function_id": None}), 403, "FORBIDDEN")
+    assert_error(Api(token("eve")).post("/api/v1/deploy", body), 404, "NOT_FOUND")
+    assert_error(Api(token("eve")).post("/api/v1/deploy", body | {"function_id": None}), 404, "NOT_FOUND")
