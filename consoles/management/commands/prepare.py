@@ -1,5 +1,6 @@
 """`manage.py prepare`: what building and running functions needs, made ahead."""
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("--toolchain-only", action="store_true", help="what building needs, for an image")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prepare, and say how it goes."""
+        """Prepare, and say how it goes. The console serves meanwhile and goes first."""
+        os.nice(10)
         try:
             prepare(settings.CACHE_DIR, self._say, base=not options["toolchain_only"])
         except (FaaswebError, RuntimeError, OSError) as exc:
