@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -54,7 +55,7 @@ class Builds:
     ) -> Build:
         """A build of an uploaded source, to be pushed when ``push`` is given. Returns at once."""
         build = Build.create(workspace_id, app_name, "", source.hash, push=push)
-        build = replace(build, code_key=f"build-sources/{workspace_id}/{build.id}/{filename}")
+        build = replace(build, code_key=f"build-sources/{workspace_id}/{build.id}/{_key_part(filename)}")
         self.code.put(build.code_key, source.text.encode())
         self.start(build)
         self.accounts.audit(actor, "build.submit", build.id, {"workspace": workspace_id, "app_name": app_name})
@@ -183,3 +184,8 @@ class Builds:
 def _used_up(build: Build) -> str:
     reason = "it was not finished within 10 minutes" if build.overdue else f"it failed {build.attempts} times"
     return f"The build was given up: {reason}. Deploy again to retry."
+
+
+def _key_part(filename: str) -> str:
+    """A file name of any language as a part of a key."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", filename)[-100:].strip(".-") or "app.py"
