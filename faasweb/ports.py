@@ -6,7 +6,7 @@ Every method may raise ``Unavailable`` (or its subclass named here) when the thi
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -383,7 +383,7 @@ class Image:
     settings: FunctionSettings | None = None
     registry: str = ""
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
 
 
 # --- running -----------------------------------------------------------------------------------------------------

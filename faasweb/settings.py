@@ -290,7 +290,8 @@ Q_CLUSTER = {
     "catch_up": False,
     "save_limit": 1000,
     "label": "Queue",
-    "ALT_CLUSTERS": {"builds": {"workers": 1, "timeout": 420, "retry": 540}},
+    # One build at a time and none waiting in memory: a waiting one would pass its retry and be given out twice.
+    "ALT_CLUSTERS": {"builds": {"workers": 1, "queue_limit": 1, "timeout": 420, "retry": 540}},
 }
 
 # --- logging -----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from faasweb.domain import clock, ids
@@ -54,7 +54,7 @@ class PushTarget:
     registry: str = ""
     tag: str = ""
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

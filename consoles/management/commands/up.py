@@ -26,7 +26,7 @@ class Command(BaseCommand):
         try:
             lock = machine.claim(here)
             migrate()
-            link = first_operator_link()
+            link = first_operator_link(here.address)
             connections.close_all()
         except CannotStart as exc:
             self.stderr.write(str(exc))
