@@ -3,9 +3,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from faasweb.adapters.repositories import keys
@@ -86,7 +85,7 @@ def _live_item(live: Live | None) -> Item | None:
 
 
 def function_from(item: Mapping[str, Any], usage: Mapping[str, Any] | None, window: Window) -> Function:
-    source = _source_from(item.get("code"))
+    source = _source_from(item)
     modified = parse(item["lastModified"])
     return Function(
         id=item["id"],
@@ -110,15 +109,37 @@ def function_from(item: Mapping[str, Any], usage: Mapping[str, Any] | None, wind
     )
 
 
-def _source_from(encoded: str | None) -> Source | None:
+class EncodedFile(Mapping[str, str]):
+    """The file of an inlined source, decoded when somebody reads it: lists and calls of functions never do."""
+
+    __slots__ = ("_encoded",)
+
+    def __init__(self, encoded: str) -> None:
+        self._encoded = encoded
+
+    def __getitem__(self, path: str) -> str:
+        if path != MAIN_FILE:
+            raise KeyError(path)
+        return base64.b64decode(self._encoded, validate=True).decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((MAIN_FILE,))
+
+    def __len__(self) -> int:
+        return 1
+
+
+def _source_from(item: Mapping[str, Any]) -> Source | None:
     """None also for the invalid Base64 that the earlier system let through: the code store has the original."""
-    if not encoded:
+    if not item.get("code"):
         return None
-    try:
-        text = base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    return Source(MappingProxyType({MAIN_FILE: text}))
+    source = Source(EncodedFile(item["code"]))
+    if "codeHash" not in item:
+        try:
+            source.text  # noqa: B018 - whether it can be read
+        except (binascii.Error, ValueError):
+            return None
+    return source
 
 
 def _hash_of(source: Source | None, item: Mapping[str, Any]) -> str:

@@ -66,6 +66,19 @@ def test_everything_that_can_be_saved_is_saved(store: Repositories, function: Fu
     assert store.functions.save(cleared) == store.functions.get(function.ref)
 
 
+def test_inlined_code_is_a_source_like_any_other(store: Repositories, function: Function):
+    found = store.functions.get(function.ref).source
+    assert found
+    assert function.source
+    assert (found == function.source, function.source == found) == (True, True)
+    assert (found.text, found.hash, found.base64) == (
+        function.source.text,
+        function.source.hash,
+        function.source.base64,
+    )
+    assert (dict(found.files), found.size, "other.py" in found.files) == (dict(function.source.files), 32, False)
+
+
 def test_large_code_stays_in_the_code_store(store: Repositories, function: Function):
     source = make.source_of(500_000)
     store.functions.save(function.edited(source=source))
