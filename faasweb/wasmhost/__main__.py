@@ -47,7 +47,10 @@ def main() -> None:
     options.data.mkdir(parents=True, exist_ok=True)
     host = Host(options.data, options.cache, max_running=options.max_running)
     server = Server(host, options.socket)
-    server.bind()
+    try:
+        server.bind()
+    except OSError as error:
+        sys.exit(f"wasmhost cannot listen on {options.socket}: {error}")
     host.start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -45,9 +45,10 @@ class Server:
         self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._stopping = False
+        self._inode = 0
 
     def bind(self) -> None:
-        """Take over the socket's path; whoever had it before is gone or about to go."""
+        """Take over the socket's path; whoever had it before is gone or about to go. Raises OSError."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = self._path.with_name(f".{self._path.name}.new")
         temporary.unlink(missing_ok=True)
@@ -55,6 +56,7 @@ class Server:
         temporary.chmod(0o600)
         self._listener.listen(BACKLOG)
         temporary.rename(self._path)
+        self._inode = self._path.stat().st_ino
 
     def serve(self) -> None:
         """Accept connections until ``stop``."""
@@ -71,7 +73,7 @@ class Server:
     def stop(self, grace_s: float) -> None:
         """Take no more requests; let running ones finish for ``grace_s`` seconds, then end them."""
         self._stopping = True
-        self._path.unlink(missing_ok=True)
+        self._unlink_own()
         self._listener.shutdown(socket.SHUT_RDWR)
         until = time.monotonic() + grace_s
         while self._host.gate.total and time.monotonic() < until:
@@ -80,6 +82,14 @@ class Server:
         until = time.monotonic() + 0.5
         while self._host.gate.total and time.monotonic() < until:
             time.sleep(0.02)
+
+    def _unlink_own(self) -> None:
+        """Remove the socket, unless a successor has taken its place already."""
+        try:
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+        except FileNotFoundError:
+            return
 
     def _serve_connection(self, sock: socket.socket) -> None:
         connection = Connection(sock)

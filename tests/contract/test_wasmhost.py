@@ -415,3 +415,28 @@ def test_the_answer_is_json_a_client_can_read(host):
         "logs",
         "logs_dropped",
     }
+
+
+def test_a_predecessor_that_ends_late_leaves_the_socket_to_its_successor(tmp_path):
+    first = WasmhostProcess(tmp_path, prepared_cache())
+    inode = first.socket.stat().st_ino
+    second = WasmhostProcess(tmp_path, prepared_cache())
+    for _ in range(200):
+        if second.socket.stat().st_ino != inode:
+            break
+        time.sleep(0.05)
+    first.stop()
+    try:
+        with second.new_client() as client:
+            assert client.get("/health").status_code == 200
+    finally:
+        second.stop()
+    assert not second.socket.exists()
+
+
+def test_a_socket_that_cannot_be_opened_is_said_in_one_sentence(tmp_path):
+    socket = tmp_path / ("x" * 120) / "h.sock"
+    command = [sys.executable, "-m", "faasweb.wasmhost", "--data", tmp_path, "--cache", tmp_path, "--socket", socket]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("wasmhost cannot listen on ")
