@@ -124,4 +124,4 @@ def test_an_open_stream_does_not_hold_up_the_stop():
             stopping = time.monotonic()
             process.terminate()
             process.wait(timeout=10)
-            assert time.monotonic() - stopping < 3.5
+            assert time.monotonic() - stopping < 5

@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseError
 
 from consoles.signin import first_operator_link
+from faasweb.domain.errors import FaaswebError
 from faasweb.supervisor import machine
 from faasweb.supervisor.checks import CannotStart
 from faasweb.supervisor.parts import Machine
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         except CannotStart as exc:
             self.stderr.write(str(exc))
             sys.exit(machine.CANNOT_START)
-        except (DatabaseError, OSError) as exc:
+        except (DatabaseError, FaaswebError, OSError) as exc:
             self.stderr.write(f"The database can't be used: {exc}")
             sys.exit(machine.CANNOT_START)
         sys.exit(machine.run(here, link, lock))
