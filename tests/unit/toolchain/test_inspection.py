@@ -21,7 +21,7 @@ def problem(text, project=()):
         "class IncomingHandler(Base):\n    pass\n",
         "class IncomingHandler(http.IncomingHandler):\n    def handle(self, request, response_out): ...\n",
         "class IncomingHandler(http.IncomingHandler):\n    handle_request = answer\n",
-        "try:\n    import x\nexcept ImportError:\n    class IncomingHandler:\n        def handle_request(self, request): ...\n",
+        "try:\n    import x\nexcept ImportError:\n    class IncomingHandler(Base):\n        pass\n",
         "IncomingHandler = make_handler()\n",
         "def init_incoming_handler():\n    return Handler()\n",
         "type Name = str\nclass IncomingHandler(http.IncomingHandler):\n    pass\n",
