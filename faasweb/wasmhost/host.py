@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -102,35 +103,25 @@ class Host:
 
     def _run(self, program: Program, job: Job, sink: EndingSink, on_sandbox: Callable[[Sandbox], None]) -> None:
         started, cpu_started = time.perf_counter_ns(), time.thread_time_ns()
-        sandbox = self._sandbox(job, sink)
+        with (
+            closing(self._sandbox(job, sink)) as sandbox,
+            closing(self._run_guest(program, sandbox, on_sandbox)) as run,
+        ):
+            cpu_ns = time.thread_time_ns() - cpu_started
+            sandbox.log.close()
+            sink.end(_end(job.release, sandbox, run, time.perf_counter_ns() - started, cpu_ns))
+        if not job.is_draft:
+            self.telemetry.sample(job.release.function_id, cpu_ns)
+
+    def _run_guest(self, program: Program, sandbox: Sandbox, on_sandbox: Callable[[Sandbox], None]) -> Instance:
         with self._lock:
             self._running.add(sandbox)
         try:
             on_sandbox(sandbox)
-            instance = program.run(sandbox)
+            return program.run(sandbox)
         finally:
             with self._lock:
                 self._running.discard(sandbox)
-        outcome, error = _ending(sandbox, instance)
-        cpu_ns = time.thread_time_ns() - cpu_started
-        sandbox.log.close()
-        sink.end(
-            End(
-                outcome,
-                error,
-                duration_ms=(time.perf_counter_ns() - started) / 1e6,
-                cpu_ms=cpu_ns / 1e6,
-                release=job.release.release,
-                version=job.release.version,
-                mode=job.release.mode,
-                logs=sandbox.log.first,
-                logs_dropped=sandbox.log.not_returned,
-            )
-        )
-        instance.close()
-        sandbox.close()
-        if not job.is_draft:
-            self.telemetry.sample(job.release.function_id, cpu_ns)
 
     def _sandbox(self, job: Job, sink: Sink) -> Sandbox:
         release = job.release
@@ -143,6 +134,21 @@ class Host:
     def _line_store(self, job: Job) -> Callable[[LogLine], None]:
         release, request_id = job.release, job.request_id
         return lambda line: self.telemetry.line(release.function_id, line, request_id, release.version)
+
+
+def _end(release: LiveRelease, sandbox: Sandbox, run: Instance, duration_ns: int, cpu_ns: int) -> End:
+    outcome, error = _ending(sandbox, run)
+    return End(
+        outcome,
+        error,
+        duration_ms=duration_ns / 1e6,
+        cpu_ms=cpu_ns / 1e6,
+        release=release.release,
+        version=release.version,
+        mode=release.mode,
+        logs=sandbox.log.first,
+        logs_dropped=sandbox.log.not_returned,
+    )
 
 
 def _ending(sandbox: Sandbox, instance: Instance) -> tuple[OutcomeName, str | None]:

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 
+import psutil
 import pytest
 
 from tests.contract.wasmhost_process import WasmhostProcess, prepared_cache
@@ -162,3 +163,14 @@ def test_many_requests_at_once_are_all_answered(host):
     for thread in threads:
         thread.join()
     assert outcomes == ["ok"] * 120
+
+
+def test_three_hundred_functions_fit_into_one_process(tmp_path):
+    process = WasmhostProcess(tmp_path, prepared_cache())
+    try:
+        for number in range(300):
+            process.deploy("hello", f"fn-{number}")
+        assert {process.call(f"fn-{number}").end.outcome for number in range(300)} == {"ok"}
+        assert psutil.Process(process.process.pid).memory_info().rss < 400 << 20
+    finally:
+        process.stop()
