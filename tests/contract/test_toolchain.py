@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import psutil
 import pytest
 
 from faasweb.adapters.toolchain.environment import REQUIREMENTS, environment_path, prepare_environment, site_packages
@@ -196,6 +197,14 @@ def test_several_callers_at_once_each_get_their_own_answer(toolchain):
     for thread in threads:
         thread.join()
     assert answers == {number: [(3 + number, "assignment")] for number in range(6)}
+
+
+def test_checking_again_and_again_needs_no_more_memory(toolchain):
+    sizes = []
+    for number in range(24):
+        toolchain.check(Source.single(f"{HEAD}x = {number}\n{HANDLER}"))
+        sizes.append(psutil.Process(toolchain._mypy._worker._process.pid).memory_info().rss >> 20)
+    assert max(sizes) - sizes[3] < 60
 
 
 def test_a_worker_that_dies_is_replaced(toolchain):
