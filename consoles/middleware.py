@@ -16,7 +16,7 @@ from asgiref.sync import markcoroutinefunction
 from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.decorators import async_only_middleware, sync_and_async_middleware
@@ -28,7 +28,7 @@ from consoles.http import INTERNAL, ConsoleRequest, error_answer, in_thread, pla
 from consoles.identity import SAFE_METHODS, address_of, check_csrf, session_actor, user_of
 from faasweb.bootstrap import Platform, get_platform
 from faasweb.domain.access import Actor
-from faasweb.domain.errors import FaaswebError, TooLarge
+from faasweb.domain.errors import FaaswebError, NotFound, TooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +121,8 @@ def exception_answer(request: HttpRequest, error: Exception) -> HttpResponse:
     if isinstance(error, RequestDataTooBig):
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return error_answer(TooLarge(f"The request is larger than {limit:,} bytes.", limit=limit))
+    if isinstance(error, Http404):
+        return error_answer(NotFound("There is nothing at this address."))
     if isinstance(error, DisallowedHost):
         return plain_error(400, "BAD_REQUEST", "The Host header names no host of this console.")
     name = getattr(request, "request_id", "")

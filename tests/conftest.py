@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory):
-    """Django's test database as a file: the edge reads it on threads of its own, which memory would not be shared by."""
+    """Django's test database is a file: the edge reads it on threads of its own, which could not share memory."""
     from django.conf import settings
 
     test = settings.DATABASES["default"].setdefault("TEST", {})

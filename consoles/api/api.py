@@ -8,12 +8,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 
-from consoles.api import builds, deployments, functions, invocations, observing, tokens, workspaces
+from consoles.api import builds, deployments, executions, functions, invocations, observing, tokens, workspaces
 from consoles.api.doors import Caller
 from consoles.api.wire import CompactJson, StrictJson
 from consoles.http import error_answer, plain_error
 from consoles.middleware import exception_answer
-from faasweb.domain.errors import InvalidInput, NotFound
+from faasweb.domain.errors import InvalidInput
 
 VERSION = "0.1.0"
 
@@ -36,6 +36,7 @@ api = JsonApi(
 api.add_router("/workspaces", workspaces.router, tags=["workspaces"])
 api.add_router("", functions.router, tags=["functions"])
 api.add_router("", invocations.router, tags=["functions"])
+api.add_router("", executions.router, tags=["logs and metrics"])
 api.add_router("", observing.router, tags=["logs and metrics"])
 api.add_router("/v1", builds.router, tags=["builds"])
 api.add_router("/v1", deployments.router, tags=["builds"])
@@ -61,9 +62,9 @@ def on_exception(request: HttpRequest, error: Exception) -> HttpResponse:
     return exception_answer(request, error)
 
 
-@api.exception_handler(Http404)
+@api.exception_handler(Http404)  # in place of ninja's own
 def on_unknown(request: HttpRequest, error: Http404) -> HttpResponse:
-    return error_answer(NotFound("There is nothing at this address."))
+    return exception_answer(request, error)
 
 
 @api.exception_handler(HttpError)

@@ -38,7 +38,7 @@ HOST_WIDE = frozenset(
 # its own instead: its scripts run, but can't use the console as whoever is signed in, nor read what it stored.
 SANDBOX = "sandbox allow-scripts allow-forms allow-popups"
 CONSOLE_COOKIES = frozenset({settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, "messages"})
-TOKEN_MARK = "bearer fwt_"  # noqa: S105 - how a token of this console begins, no secret
+TOKEN_MARK = "fwt_"  # noqa: S105 - how a token of this console begins, no secret
 
 
 def for_function(headers: Iterable[tuple[bytes, bytes]], address: str) -> Headers:
@@ -74,7 +74,7 @@ def _listed_in_connection(pairs: Headers) -> frozenset[str]:
 
 def _is_console_token(name: str, value: str) -> bool:
     """An API token sent to a function by mistake: the function's author must not get it."""
-    return name == "authorization" and value.lower().startswith(TOKEN_MARK)
+    return name == "authorization" and any(word.startswith(TOKEN_MARK) for word in value.split())
 
 
 def _without_console(cookie: str) -> str:

@@ -130,7 +130,8 @@ def person(django_user_model) -> Callable[..., Any]:
 @pytest.fixture
 def workspace(embedded, person) -> Workspace:
     """Ada's."""
-    return embedded.platform.workspaces.create(actor_for(person("ada")), "Team A")
+    made: Workspace = embedded.platform.workspaces.create(actor_for(person("ada")), "Team A")
+    return made
 
 
 def actor_for(user: Any) -> Actor:
@@ -143,6 +144,7 @@ def token(embedded, django_user_model) -> Callable[..., str]:
 
     def make(name: str, *scopes: str, workspaces: list[str] | None = None) -> str:
         user = django_user_model.objects.get(username=name)
+        secret: str
         _token, secret = embedded.platform.accounts.issue_token(
             actor_for(user),
             "of tests",
@@ -161,7 +163,8 @@ def member(embedded, workspace, person, token) -> Callable[[str], str]:
     def make(role: str) -> str:
         person(role)
         embedded.platform.accounts.set_role(workspace.id, role, Role(role))
-        return token(role)
+        secret: str = token(role)
+        return secret
 
     return make
 

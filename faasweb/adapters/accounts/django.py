@@ -82,7 +82,7 @@ class DjangoAccounts:
             raise InvalidInput("Choose at least one workspace, or all.", field="workspaces")
         expires_at = None if expires_at is None else clock.as_utc(expires_at)
         if expires_at is not None and expires_at <= clock.now():
-            raise InvalidInput("The expiry lies in the past.", field="expires_at")
+            raise InvalidInput("The expiry lies in the past.", field="expiresAt")
         if not _within(actor, scopes, workspaces, expires_at):
             raise NotAllowed("A token can't reach further than the token that makes it.")
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
