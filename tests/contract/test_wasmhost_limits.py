@@ -66,12 +66,22 @@ def test_a_memory_that_is_too_small_to_start_is_told_so(host):
     assert host.call("fn-tiny").end.error == "The function needs more than its 4 MB of memory to start."
 
 
-def test_a_hundred_megabytes_of_output_are_capped(host):
+def test_two_hundred_thousand_lines_are_capped(host):
     host.deploy("probe", "fn-flood", timeout_s=25)
     end = host.call("fn-flood", "/flood?20").end
     assert end.outcome in ("ok", "timeout")
     assert len(end.logs) == 100
     assert end.logs_dropped > 50_000
+    assert host.call("fn-hello").end.outcome == "ok"
+
+
+def test_a_hundred_megabytes_of_output_are_capped(host):
+    host.deploy("probe", "fn-wide", timeout_s=25)
+    before = psutil.Process(host.process.pid).memory_info().rss
+    end = host.call("fn-wide", "/flood_wide?100").end
+    assert end.outcome in ("ok", "timeout")
+    assert all(len(line.text) <= 16 << 10 for line in end.logs)
+    assert psutil.Process(host.process.pid).memory_info().rss - before < 100 << 20
     assert host.call("fn-hello").end.outcome == "ok"
 
 

@@ -42,6 +42,13 @@ def flood(request, query):
     return answer("ok")
 
 
+def flood_wide(request, query):
+    piece = "x" * (1 << 20)
+    for _ in range(int(query)):
+        print(piece)
+    return answer("ok")
+
+
 def count(request, query):
     with key_value.open_default() as store:
         number = int(store.get("n") or b"0") + 1
