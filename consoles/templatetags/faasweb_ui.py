@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from django import template
 from django.templatetags.static import static
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -140,6 +141,12 @@ def took(begin: datetime, end: datetime) -> str:
 def cores(value: float | None) -> str:
     """CPU in cores with four decimals; a dash for None."""
     return NOTHING if value is None else f"{value:.4f}"
+
+
+@register.filter
+def number(value: int) -> str:
+    """``48,213``, grouped as the reader's language does."""
+    return number_format(value, use_l10n=True, force_grouping=True)
 
 
 @register.filter

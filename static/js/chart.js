@@ -66,7 +66,7 @@
           y: { range: (_, __, high) => [0, high > 0 ? high * 1.15 : 1] },
         },
         axes: [
-          { ...axis, grid: { show: false }, space: 70, values: clockLabels },
+          { ...axis, size: 28, grid: { show: false }, space: 70, values: clockLabels },
           { ...axis, grid, size: 56, space: 36, values: (_, splits) => splits.map(short) },
         ],
         series: [{}, ...this.lines.map((line) => this.series(line.dataset.tone || "1"))],

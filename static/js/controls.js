@@ -145,11 +145,18 @@
     matchName(document);
     const box = document.getElementById("single-keys");
     if (box) box.checked = singleKeys();
-    if (location.hash.length > 1) openDialog(decodeURIComponent(location.hash.slice(1)));
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     for (const dialog of document.querySelectorAll("dialog[data-open]")) openDialog(dialog.id);
     if (/Mac|iPhone|iPad/.test(navigator.platform)) {
       for (const key of document.querySelectorAll("[data-mod]")) key.textContent = "⌘";
     }
   });
+  // After load, when the browser has moved the focus to the target by itself.
+  function openNamed() {
+    const named = location.hash.length > 1 && openDialog(decodeURIComponent(location.hash.slice(1)));
+    if (named) history.replaceState(null, "", location.pathname + location.search);
+  }
+  window.addEventListener("load", openNamed);
+  window.addEventListener("hashchange", () => setTimeout(openNamed));
   document.addEventListener("htmx:load", (event) => matchName(event.target));
 })();

@@ -81,6 +81,7 @@
       this.saved = "draft" in field.dataset ? null : field.value; // a draft is not what is saved
       this.view = this.mount();
       field.hidden = true;
+      field.form?.addEventListener("htmx:beforeRequest", () => (this.sent = this.value));
       field.form?.addEventListener("reset", () => this.replace(field.defaultValue));
       this.listen();
       this.readInitialDiagnostics();
@@ -99,7 +100,7 @@
           CM.lintGutter(),
           ...shared,
           CM.EditorState.readOnly.of(field.readOnly),
-          CM.EditorView.contentAttributes.of({ "aria-label": `${field.getAttribute("aria-label")}. ${text("editorHint")}` }),
+          CM.EditorView.contentAttributes.of({ tabindex: "0", "aria-label": `${field.getAttribute("aria-label")}. ${text("editorHint")}` }),
           CM.EditorView.updateListener.of((update) => this.updated(update)),
         ],
       });
@@ -182,10 +183,11 @@
 
     // The save's answer carries the new base: <span data-saved data-base="hash">.
     stored(base) {
-      clearTimeout(this.draftTimer);
-      this.saved = this.value;
+      this.saved = this.sent ?? this.value;
       const field = this.field.form?.elements.base;
       if (field) field.value = base;
+      if (this.value !== this.saved) return; // typed meanwhile: its draft is on the way
+      clearTimeout(this.draftTimer);
       this.markDirty(false);
       this.state("saved");
     }
@@ -259,7 +261,7 @@
         language(host.dataset.language),
         ...shared,
         CM.EditorState.readOnly.of(true),
-        CM.EditorView.contentAttributes.of({ "aria-label": host.getAttribute("aria-label") ?? "" }),
+        CM.EditorView.contentAttributes.of({ tabindex: "0", "aria-label": host.getAttribute("aria-label") ?? "" }),
         CM.unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged: { margin: 3, minSize: 6 } }),
       ],
     });

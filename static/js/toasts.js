@@ -52,7 +52,12 @@ window.faasweb = (() => {
     return `${text("failed")} (${xhr.status})`;
   }
 
+  // A form is sent as it is by then; anything else repeats the request that failed.
   function again({ elt, target, requestConfig }) {
+    if (elt instanceof HTMLFormElement) {
+      const submitter = requestConfig.triggeringEvent?.submitter;
+      return () => elt.requestSubmit(submitter?.isConnected ? submitter : null);
+    }
     const values = Object.fromEntries(requestConfig.formData?.entries?.() ?? Object.entries(requestConfig.parameters));
     const swap = elt.getAttribute("hx-swap") ?? undefined;
     return () => window.htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target, values, swap });
