@@ -60,9 +60,7 @@ class SignOut(LogoutView):
 @require_GET
 def sign_in_link(request: PageRequest, secret: str) -> HttpResponseBase:
     """The page a one-time link opens. A press on its button redeems it, so that link previews can't use it up."""
-    answer = render(request, "accounts/sign_in_link.html", {"secret": secret})
-    answer["Referrer-Policy"] = "no-referrer"
-    return answer
+    return render(request, "accounts/sign_in_link.html", {"secret": secret})
 
 
 @require_POST

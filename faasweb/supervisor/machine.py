@@ -54,7 +54,7 @@ def greeting(here: Machine, link: str | None) -> str:
     lines = ["", f"  faasweb serves at {here.address}", ""]
     if link:
         lines.append(f"  Sign in once with  {link}")
-    lines.append("  API token          sign in, open a workspace, then Settings, Tokens")
+    lines.append("  API token          sign in, then open your account (top right)")
     lines.append(f"  Data               {here.data}")
     if here.wasmhosts:
         lines.append(
