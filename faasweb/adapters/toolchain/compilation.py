@@ -81,7 +81,7 @@ class Compiler:
             )
         cleaner = tracebacks.Cleaner()
         lines = [line for raw in finished.lines if (line := cleaner.clean(raw)) is not None]
-        if explanation := tracebacks.explain(lines, source.files):
+        if explanation := tracebacks.explain(lines, source.files) or tracebacks.explain_trap(finished.lines):
             return explanation
         if finished.status in (-signal.SIGKILL, -signal.SIGABRT):
             return f"The build needed more than {self.memory_mb} MB of memory."

@@ -45,6 +45,13 @@ def find_app_in(folder):
     return importlib.machinery.FileFinder(folder, (AppLoader, importlib.machinery.SOURCE_SUFFIXES))
 
 
+def import_users_module():
+    try:
+        return importlib.import_module(MODULE)
+    except SystemExit as error:  # it would end the build without a word
+        raise RuntimeError(f"the module called sys.exit({error.code})").with_traceback(error.__traceback__) from None
+
+
 def late_imports(folder):
     """Names imported inside functions of the user's files."""
     for file in folder.rglob("*.py"):
@@ -85,7 +92,7 @@ def handler_class(module):
 sys.dont_write_bytecode = True
 sys.path_hooks.insert(0, find_app_in)
 sys.path_importer_cache.clear()
-user_module = importlib.import_module(MODULE)
+user_module = import_users_module()
 for late in [*LATE, *late_imports(Path(MOUNT))]:
     import_if_possible(late)
 IncomingHandler = handler_class(user_module)

@@ -25,6 +25,7 @@ from faasweb.ports import BuildFailure, Check, Component, Say
 
 BUILD_TIMEOUT_S = 300.0
 MEMORY_MB = 1500
+LOCK_WAIT_S = 100.0  # with a whole build after it still less than a worker's time limit
 NOT_READY = "The toolchain is still being installed. It is prepared when faasweb starts (or by `manage.py prepare`)."
 
 
@@ -46,7 +47,7 @@ class SpinToolchain:
         self._checker = TypeChecker(self._mypy)
         self._compiler = Compiler(self._environment, timeout_s, memory_mb)
         self._builds = BuildCache(cache, cache_bytes)
-        self._wait_s = timeout_s
+        self._wait_s = min(timeout_s, LOCK_WAIT_S)
         self.versions = f"{tool_versions(requirements)}, recipe {_recipe()}"
 
     def ready(self) -> str | None:

@@ -11,6 +11,8 @@ OURS = re.compile(r"^(/\d+/faasweb_|/python/importlib/|<frozen importlib)")
 MOUNT = re.compile(r"(?<![\w.])/(?:app|\d+)/")
 SERVER_FOLDERS = re.compile(r"(?<![\w.:/<])/(?:[\w.+~@-]+/)+")
 WHILE_IMPORTING = "(while importing your module)"
+STUB = re.compile(r"called trapping stub: (?:[\w-]+:)?(?P<interface>[\w/-]+)")
+TRAP = re.compile(r"wasm trap: (?P<reason>.+)")
 
 
 class Cleaner:
@@ -50,3 +52,16 @@ def explain(lines: Sequence[str], files: Container[str]) -> str | None:
     own = [match for _, match in frames if match["path"] in files]
     place = f"{own[-1]['path']}:{own[-1]['line']}: " if own else ""
     return f"{place}{error} {WHILE_IMPORTING}"
+
+
+def explain_trap(lines: Sequence[str]) -> str | None:
+    """A sentence for a module that ended without a traceback; ``lines`` are the tool's own."""
+    for line in reversed(lines):
+        if found := STUB.search(line):
+            return (
+                f"The module uses {found['interface']} while it is imported. Requests, stores and databases exist "
+                "only while a function runs: move the call into handle_request."
+            )
+        if found := TRAP.search(line):
+            return f"The module was stopped while it was imported: {found['reason']}."
+    return None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faasweb.adapters.toolchain.tracebacks import Cleaner, explain, relative
+from faasweb.adapters.toolchain.tracebacks import Cleaner, explain, explain_trap, relative
 
 RAISED = """\
 printed while importing
@@ -79,3 +79,18 @@ def test_without_a_traceback_there_is_nothing_to_explain():
 )
 def test_paths_of_this_machine_are_not_shown(line, shown):
     assert relative(line) == shown
+
+
+def test_a_module_that_calls_the_host_while_it_is_imported_is_told_where_to_do_that():
+    lines = ["Caused by:", "    1: called trapping stub: fermyon:spin/key-value@2.0.0#[static]store.open"]
+    assert explain_trap(lines) == (
+        "The module uses spin/key-value while it is imported. Requests, stores and databases exist only while a "
+        "function runs: move the call into handle_request."
+    )
+
+
+def test_other_traps_have_their_reason():
+    lines = ["    1: wasm trap: wasm `unreachable` instruction executed"]
+    reason = "wasm `unreachable` instruction executed"
+    assert explain_trap(lines) == f"The module was stopped while it was imported: {reason}."
+    assert explain_trap(["something else"]) is None
