@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django_q.models import Schedule
 
 from faasweb.bootstrap import get_platform
@@ -38,10 +38,10 @@ def register() -> None:
 
 def begin_work() -> None:
     """Called before workers start: schedules, and a look at what the last ones left, now and when leases are over."""
-    register()
     queue = get_platform().upkeep.queue
     try:
+        register()
         REAP.enqueue(queue)
         REAP.enqueue(queue, delay_s=AFTER_LEASES_S)
-    except FaaswebError as exc:
-        logger.warning("the schedule will look for open work: %s", exc.message)
+    except (FaaswebError, DatabaseError) as exc:
+        logger.warning("workers start without a look at what the last ones left: %s", exc)

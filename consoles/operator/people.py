@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from consoles.http import ConsoleRequest
-from consoles.operator.reading import AnyAdmin, AnyForm, ReadOnly, context, operator_of
+from consoles.operator.reading import AnyForm, ReadOnly, Table, context, operator_of
 from faasweb.bootstrap import get_platform
 from faasweb.domain import clock
 from faasweb.domain.errors import FaaswebError, NotFound
@@ -46,7 +46,7 @@ class UserForm(AnyForm):
         help_texts = {"is_superuser": gettext_lazy("Enters every workspace as an owner, and this site.")}
 
 
-class UserAdmin(AnyAdmin):
+class UserAdmin(Table):
     """Passwords are nobody's business here: a new user gets a one-time link and sets one."""
 
     form = UserForm
@@ -111,7 +111,7 @@ class MembershipForm(AnyForm):
         return workspace_id
 
 
-class MembershipAdmin(AnyAdmin):
+class MembershipAdmin(Table):
     form = MembershipForm
     list_display = ("user", "workspace_id", "role", "created_at")
     list_filter = ("role",)

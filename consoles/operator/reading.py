@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 
 from consoles.http import ConsoleRequest
 from faasweb.domain.access import Actor
@@ -20,8 +22,17 @@ else:  # generic only for the type checker
     AnyForm = ModelForm
 
 
-class ReadOnly(AnyAdmin):
-    """A table to look at, and to act on with its actions only."""
+class Table(AnyAdmin):
+    """A table under its plain name."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        title = capfirst(self.opts.verbose_name_plural)
+        answer = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return cast("TemplateResponse", answer)
+
+
+class ReadOnly(Table):
+    """To look at, and to act on with its actions only."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

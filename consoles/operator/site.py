@@ -63,6 +63,9 @@ class OperatorSite(AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The platform's pages first, then the tables."""
         apps = super().get_app_list(request, app_label)
+        for app in apps:
+            if app["app_label"] == "auth":
+                app["name"] = _("People")
         return apps if app_label else [_platform_entry(), *apps]
 
 

@@ -10,6 +10,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseError
 
+from consoles.schedules import begin_work
 from consoles.signin import first_operator_link
 from faasweb.domain.errors import FaaswebError
 from faasweb.supervisor import machine
@@ -28,6 +29,7 @@ class Command(BaseCommand):
             lock = machine.claim(here)
             migrate()
             link = first_operator_link(here.address)
+            begin_work()
             connections.close_all()
         except CannotStart as exc:
             self.stderr.write(str(exc))

@@ -4,7 +4,9 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import connections
 
+from consoles.schedules import begin_work
 from faasweb.supervisor import machine, parts
 
 
@@ -13,5 +15,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Supervise a cluster for each queue."""
+        """Look after what was left, then supervise a cluster for each queue."""
+        begin_work()
+        connections.close_all()
         sys.exit(machine.run_alone(parts.workers()))
