@@ -25,6 +25,13 @@ django.setup(set_prefix=False)
 class EdgeHandler(ASGIHandler):
     """Django's ASGI handler with the middleware of `settings.EDGE_MIDDLEWARE`."""
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request. Django's own starts and joins a thread for each, and the event loop waits for both.
+
+        Without it, what Django itself runs in a thread (its signals) shares one; views have `consoles.http.in_thread`.
+        """
+        await self.handle(scope, receive, send)
+
     def load_middleware(self, is_async: bool = False) -> None:
         """Load the edge's list. Django reads `settings.MIDDLEWARE` and nothing else, and only here, once."""
         everything = settings.MIDDLEWARE

@@ -5,9 +5,9 @@ from importlib.util import find_spec
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("consoles.pages.urls")),
+    path("", include("consoles.gateway.urls")),  # first, because Django asks one after the other
     path("", include("consoles.api.urls")),
-    path("", include("consoles.gateway.urls")),
+    path("", include("consoles.pages.urls")),
 ]
 if find_spec("consoles.operator.site"):
     from consoles.operator.site import site

@@ -56,7 +56,9 @@ async def invoke_function_by_id(
 
 async def _invoke(request: ConsoleRequest, function: Function, method: str | None, path: str) -> ExecutionOut:
     call = _request_for(request, function, method, path)
-    invocation, execution = await request.platform.invocations.call(function, call, "api", keep=ANSWER_LIMIT)
+    invocation, execution = await request.platform.invocations.call(
+        function, call, "api", request_id=request.request_id, keep=ANSWER_LIMIT
+    )
     answered = RecordedBody.of(bytes(invocation.kept), size=invocation.size, limit=ANSWER_LIMIT)
     return ExecutionOut.of(execution, answered)
 

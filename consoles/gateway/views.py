@@ -37,14 +37,14 @@ async def call_function(request: HttpRequest, **_decoded: str) -> HttpResponseBa
 async def _call(typed: ConsoleRequest, request: ASGIRequest) -> HttpResponseBase:
     workspace_id, key, path = split_path(request)
     function = await in_thread(_resolve, typed, workspace_id, key)
-    invocation = await typed.platform.invocations.open(function, _request_for(request, path), "route")
-    typed.request_id = invocation.request_id
+    call, name = _request_for(request, path), typed.request_id
+    invocation = await typed.platform.invocations.open(function, call, "route", request_id=name)
     ending = Ending(invocation)
     head = invocation.head
     if head is None or not 200 <= head.status <= 599:
         await ending.wait()
         raise invocation.failure() or InvocationFailed(f"The function answered with status {head and head.status}.")
-    return FunctionAnswer(invocation, ending, head.status, for_caller(head.headers, invocation.request_id))
+    return FunctionAnswer(invocation, ending, head.status, for_caller(head.headers, name))
 
 
 def split_path(request: ASGIRequest) -> tuple[str, str, str]:

@@ -14,7 +14,11 @@ _FUNCTION = re.compile(rf"fn-{_SHORT}\Z")
 
 
 def short_id() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(8))
+    number, base, letters = secrets.randbelow(len(ALPHABET) ** 8), len(ALPHABET), []
+    for _ in range(8):
+        number, index = divmod(number, base)
+        letters.append(ALPHABET[index])
+    return "".join(letters)
 
 
 def workspace_id() -> str:

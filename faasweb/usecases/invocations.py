@@ -132,13 +132,16 @@ class Invocations:
     logs: LogStore
     recorder: Recorder
 
-    async def open(self, function: Function, request: InvocationRequest, trigger: str) -> Invocation:
+    async def open(
+        self, function: Function, request: InvocationRequest, trigger: str, *, request_id: str = ""
+    ) -> Invocation:
         """Call what is live. Refusals (disabled, not deployed, wrong method, too large) are raised and not recorded.
 
-        A runtime that can't be reached is an invocation without an answer, recorded as every other.
+        A runtime that can't be reached is an invocation without an answer, recorded as every other. ``request_id`` is
+        the name of the request that makes the call, where it has one.
         """
         _admit(function, request)
-        request_id = new_request_id()
+        request_id = request_id or new_request_id()
         answer: Answer
         try:
             answer = await self.runtime.invoke(function, request, request_id)
@@ -147,13 +150,19 @@ class Invocations:
         return Invocation(function, request, request_id, trigger, answer, self.recorder)
 
     async def call(
-        self, function: Function, request: InvocationRequest, trigger: str, *, keep: int = BODY_LIMIT
+        self,
+        function: Function,
+        request: InvocationRequest,
+        trigger: str,
+        *,
+        request_id: str = "",
+        keep: int = BODY_LIMIT,
     ) -> tuple[Invocation, Execution]:
         """Call and wait for the whole answer, recorded. What the platform could not do is raised, after recording.
 
         The answer's first ``keep`` bytes are in the invocation's ``kept``.
         """
-        invocation = await self.open(function, request, trigger)
+        invocation = await self.open(function, request, trigger, request_id=request_id)
         invocation.keep = keep
         try:
             async for _ in invocation.body():
