@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from consoles.pages.charts import calls_chart, cpu_chart, duration_chart
+from consoles.pages.charts import cpu_rows, minute_rows
 from consoles.pages.doors import actor_of, at_function, in_workspace
 from consoles.pages.functions import page
 from consoles.pages.parts import download, wants_partial, went_to
@@ -142,19 +142,15 @@ def _as_text(found: LogPage) -> str:
 @require_GET
 @at_function()
 def metrics(request: PageRequest, function: Function) -> HttpResponseBase:
-    """CPU over the last hour, invocations, errors and durations. ``?chart=`` gives one chart's data alone."""
-    wanted = request.GET.get("chart")
+    """CPU over the last hour, invocations, errors and durations; as JSON, the rows the charts draw."""
     cpu, problem = None, None
-    if wanted in (None, "cpu"):
-        try:
-            cpu = request.platform.metrics.cpu(function.id)
-        except MetricsUnavailable as exc:
-            problem = exc.message
-    if wanted == "cpu":
-        return JsonResponse(cpu_chart(cpu) if cpu else {"message": problem}, status=200 if cpu else 503)
+    try:
+        cpu = request.platform.metrics.cpu(function.id)
+    except MetricsUnavailable as exc:
+        problem = exc.message
     traffic = request.platform.metrics.traffic(function.id)
-    if wanted is not None:
-        return JsonResponse(calls_chart(traffic) if wanted == "calls" else duration_chart(traffic))
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return JsonResponse({"cpu": cpu_rows(cpu), "minutes": minute_rows(traffic)})
     values = [sample.value for sample in cpu.series] if cpu else []
     context = page(
         request,
@@ -164,11 +160,6 @@ def metrics(request: PageRequest, function: Function) -> HttpResponseBase:
         cpu_average=sum(values) / len(values) if values else None,
         cpu_peak=max(values) if values else None,
         traffic=traffic,
-        charts={
-            "cpu": cpu_chart(cpu) if cpu else None,
-            "calls": calls_chart(traffic),
-            "durations": duration_chart(traffic),
-        },
         problem=problem,
     )
     return render(request, "functions/metrics.html", context)

@@ -1,68 +1,31 @@
-"""What the Metrics tab draws, in the shape static/js/chart.js reads.
-
-``{"times": [epoch seconds], "kind": "area|line|bars", "unit", "decimals", "series": [{"label", "tone", "values"}]}``;
-None is a gap.
-"""
+"""What the Metrics tab draws: rows of epoch seconds and values, in the order of the charts' ``data-column``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
-from django.utils.translation import gettext as _
-
 from faasweb.domain.telemetry import CpuUsage
-from faasweb.domain.usage import Minute, percentile_ms
+from faasweb.domain.usage import percentile_ms
 from faasweb.usecases.observing import Traffic
 
-Chart = Mapping[str, object]
+Row = Sequence[float | None]
 
 
-def cpu_chart(cpu: CpuUsage) -> Chart:
-    return {
-        "times": [sample.at.timestamp() for sample in cpu.series],
-        "kind": "area",
-        "unit": _("cores"),
-        "decimals": 4,
-        "series": [{"label": "CPU", "tone": "1", "values": [sample.value for sample in cpu.series]}],
-    }
+def cpu_rows(cpu: CpuUsage | None) -> Sequence[Row]:
+    """``[seconds, cores]``; what was not measured has no row."""
+    return [[sample.at.timestamp(), sample.value] for sample in cpu.series] if cpu else []
 
 
-def calls_chart(traffic: Traffic) -> Chart:
-    return _by_minute(
-        traffic,
-        "bars",
-        "",
-        [
-            (_("Invocations"), "1", lambda minute: minute.invocations if minute else 0),
-            (_("Errors"), "bad", lambda minute: minute.errors if minute else 0),
-        ],
-    )
-
-
-def duration_chart(traffic: Traffic) -> Chart:
-    def at(fraction: float) -> Callable[[Minute | None], float | None]:
-        return lambda minute: percentile_ms(minute.durations, fraction) if minute else None
-
-    return _by_minute(traffic, "line", "ms", [("p50", "2", at(0.5)), ("p95", "4", at(0.95))])
-
-
-def _by_minute(
-    traffic: Traffic,
-    kind: str,
-    unit: str,
-    series: Sequence[tuple[str, str, Callable[[Minute | None], float | None]]],
-) -> Chart:
-    """Every minute of the window has a place, also those in which nothing happened."""
+def minute_rows(traffic: Traffic) -> Sequence[Row]:
+    """``[seconds, invocations, errors, p50 ms, p95 ms]`` for every minute of the last hour, the quiet ones too."""
     found = {minute.start: minute for minute in traffic.minutes}
-    times = [traffic.since + timedelta(minutes=number) for number in range(61)]
-    return {
-        "times": [moment.timestamp() for moment in times],
-        "kind": kind,
-        "unit": unit,
-        "decimals": 1 if unit else 0,
-        "series": [
-            {"label": label, "tone": tone, "values": [value(found.get(moment)) for moment in times]}
-            for label, tone, value in series
-        ],
-    }
+    rows: list[Row] = []
+    for number in range(61):
+        moment = traffic.since + timedelta(minutes=number)
+        if minute := found.get(moment):
+            slow, middle = percentile_ms(minute.durations, 0.95), percentile_ms(minute.durations, 0.5)
+            rows.append([moment.timestamp(), minute.invocations, minute.errors, middle, slow])
+        else:
+            rows.append([moment.timestamp(), 0, 0, None, None])
+    return rows

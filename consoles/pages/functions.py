@@ -8,7 +8,6 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from faasweb.domain.starters import STARTERS
 
 from consoles.http import status_of
 from consoles.pages.doors import actor_of, at_function, in_workspace
@@ -20,6 +19,7 @@ from faasweb.domain.builds import Diagnostic
 from faasweb.domain.errors import FaaswebError, InvalidInput, Stale, TooLarge, Unavailable
 from faasweb.domain.functions import Function, FunctionStatus
 from faasweb.domain.source import Source
+from faasweb.domain.starters import STARTERS
 from faasweb.domain.workspaces import Workspace
 from faasweb.usecases.functions import Changes
 
@@ -122,7 +122,7 @@ def code(request: PageRequest, function: Function) -> HttpResponseBase:
 def save(request: PageRequest, function: Function) -> HttpResponseBase:
     """Save the code; with ``deploy`` also bring it live. A stale save shows both versions and saves neither."""
     text = request.POST.get("code", "")
-    base = request.POST.get("revision") or None
+    base = request.POST.get("base") or None
     actor = actor_of(request)
     try:
         function = request.platform.functions.edit(actor, function.ref, Changes(source=Source.single(text)), base=base)
@@ -150,7 +150,7 @@ def _stale(request: PageRequest, function: Function, text: str) -> HttpResponse:
 @at_function(Need.WRITE)
 def keep_draft(request: PageRequest, function: Function) -> HttpResponseBase:
     """Autosave of the editor. 409 tells that the draft is kept, but that the saved code has moved on meanwhile."""
-    base = request.POST.get("revision", "")
+    base = request.POST.get("base", "")
     try:
         draft = request.platform.functions.keep_draft(
             function, actor_of(request).name, request.POST.get("code", ""), base

@@ -17,7 +17,6 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from consoles.http import in_thread, status_of
-from consoles.pages.phases import phases
 from consoles.pages.request import PageRequest
 from faasweb.domain.access import Need
 from faasweb.domain.deployments import Deployment
@@ -150,19 +149,14 @@ async def logs(request: PageRequest, workspace: str, function: str) -> HttpRespo
             try:
                 page = await in_thread(request.platform.logs.tail, found.id, after=cursor, limit=LINES, **filters)
             except FaaswebError as exc:
-                yield _event("line", {"ts": time.time() * 1e3, "stream": "system", "text": exc.message})
+                yield _event("problem", {"message": exc.message})
                 continue
             if page.dropped:
                 yield _event("dropped", {"count": page.dropped})
             for entry in page.entries:
-                data = {
-                    "at": entry.at_ns / 1e6,
-                    "stream": entry.stream,
-                    "text": entry.text,
-                    "request": entry.request_id,
-                }
-                yield _event("line", data, entry.cursor)
+                yield _event("line", _log_line(entry), entry.cursor)
             if page.cursor != cursor:
+                # Of the page, not of its last line: what a filter left out, or came late, is accounted for too.
                 cursor = page.cursor
                 yield _event("cursor", {}, cursor)
 
@@ -189,31 +183,30 @@ async def deployment(request: PageRequest, workspace: str, function: str, deploy
             now, lines = await in_thread(look, number)
             for line in lines:
                 number = line.number
-                data = {"ts": line.at.timestamp() * 1e3, "stream": line.phase, "text": line.text}
+                data = {"at": line.at.timestamp() * 1e3, "phase": line.phase, "text": line.text}
                 yield _event("line", data, str(number))
-            if (now.status, now.instant_at) != shown:
-                shown = (now.status, now.instant_at)
-                for phase in phases(now):
-                    yield _event("phase", phase)
-                yield _event("state", _state(now))
+            if _state(now) != shown:
+                shown = _state(now)
+                yield _event("state", shown)
             if now.status.finished:
+                yield _event("end", {})
                 return
-        yield _event("bye", {})
 
     return _stream(events())
 
 
 def _log_line(entry: LogEntry) -> dict[str, object]:
-    return {"ts": entry.at_ns / 1e6, "stream": entry.stream, "text": entry.text, "request_id": entry.request_id}
+    return {"at": entry.at_ns / 1e6, "stream": entry.stream, "text": entry.text, "request": entry.request_id}
 
 
 def _state(now: Deployment) -> dict[str, object]:
     return {
-        "state": str(now.status),
-        "finished": now.status.finished,
-        "at": now.finished_at.isoformat() if now.finished_at else None,
+        "status": str(now.status),
+        "started": now.created_at.isoformat(),
+        "entered": now.entered_at.isoformat() if now.entered_at else None,
         "instant": now.instant_at is not None,
         "error": now.error,
+        "warning": now.warning,
         "version": now.version,
     }
 
