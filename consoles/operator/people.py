@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -65,9 +65,10 @@ class UserAdmin(Table):
         _audit(request, "user.edit" if change else "user.create", obj.get_username(), fields=list(form.changed_data))
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
-        """To the new user's own page, where the link is made."""
-        change = reverse("admin:auth_user_change", args=[obj.pk])
-        return super().response_add(request, obj, post_url_continue or change)
+        """On to the link, without which the new user can't get in."""
+        answer = super().response_add(request, obj, post_url_continue)
+        stays = {"_addanother", "_continue", "_popup"} & request.POST.keys()
+        return answer if stays or not obj.is_active else redirect("admin:sign-in-link", obj.pk)
 
     @action(description=gettext_lazy("Make one-time sign-in links"))
     def make_links(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase:
