@@ -19,6 +19,7 @@ from faasweb.domain.functions import Function
 from faasweb.domain.ids import is_workspace_id
 from faasweb.domain.invocations import InvocationRequest
 
+PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))  # what a path may hold as it is, percent signs included
 NO_FUNCTION = "There is no function at this address."
 
 
@@ -50,7 +51,7 @@ async def _call(typed: ConsoleRequest, request: ASGIRequest) -> HttpResponseBase
 def split_path(request: ASGIRequest) -> tuple[str, str, str]:
     """Workspace, function, and the rest byte for byte: what Django hands over is decoded already."""
     raw = request.scope.get("raw_path") or quote(request.path).encode()
-    parts = raw.decode("latin-1").partition("?")[0].split("/", 4)
+    parts = quote(raw.partition(b"?")[0], safe=PRINTABLE).split("/", 4)
     if len(parts) < 4:
         raise NotFound(NO_FUNCTION)
     return unquote(parts[2]), unquote(parts[3]), "/" + (parts[4] if len(parts) > 4 else "")
@@ -69,7 +70,7 @@ def _request_for(request: ASGIRequest, path: str) -> InvocationRequest:
     return InvocationRequest(
         method=request.method or "GET",
         path=path,
-        query=request.scope["query_string"].decode("latin-1"),
+        query=quote(request.scope["query_string"], safe=PRINTABLE),
         headers=for_function(request.scope["headers"], address_of(request)),
         body=request.body,
         host=request.get_host(),

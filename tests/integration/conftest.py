@@ -23,6 +23,7 @@ from faasweb.adapters.metrics.embedded import EmbeddedMetricStore
 from faasweb.adapters.queue.inline import InlineQueue
 from faasweb.adapters.registry.layout import LayoutRegistry
 from faasweb.adapters.repositories import sqlite
+from faasweb.adapters.runtime.wasm import WasmRuntime
 from faasweb.bootstrap import Adapters, Platform
 from faasweb.domain.access import Actor, Role, Scope
 from faasweb.domain.functions import Function, FunctionSettings
@@ -85,7 +86,8 @@ class Embedded:
 def embedded(tmp_path, settings, monkeypatch):
     settings.DATA_DIR = tmp_path
     settings.OPEN_MODE = False
-    settings.STATIC_ROOT = tmp_path  # WhiteNoise warns about a folder that nothing was collected to yet
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir()  # WhiteNoise warns about a folder that is not there
     code = FilesystemCodeStore(tmp_path / "code")
     runtime, toolchain = InProcessRuntime(code), SyntaxToolchain(tmp_path / "toolchain")
     registry = LayoutRegistry(tmp_path / "registry")
@@ -224,7 +226,12 @@ class Edge:
 
         transport = httpx.ASGITransport(application, client=("203.0.113.9", 40000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.request(method, path, **more)
+            try:
+                return await client.request(method, path, **more)
+            finally:
+                runtime = bootstrap.get_platform().invocations.runtime
+                if isinstance(runtime, WasmRuntime):
+                    await runtime.aclose()
 
 
 @pytest.fixture

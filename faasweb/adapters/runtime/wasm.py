@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -26,6 +27,7 @@ COMPILE_TIMEOUT_S = 120
 HEALTH_TIMEOUT_S = 20.0
 GRACE_S = 10.0  # wasmhost itself ends a run at its timeout; past that much more it is wasmhost that hangs
 CONCURRENCY = 16
+PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class WasmRuntime:
@@ -127,10 +129,10 @@ class WasmRuntime:
     async def invoke(self, function: Function, request: InvocationRequest, request_id: str) -> WasmAnswer:
         message = httpx.Request(
             request.method,
-            f"http://wasmhost/invoke/{function.id}{request.target}",
-            headers=[*_forwarded(request), *_control_headers(request, request_id).items()],
+            "http://wasmhost/",
+            headers=[*_forwarded(request), *_as_bytes(_control_headers(request, request_id))],
             content=request.body,
-            extensions=_timeout(function.settings.timeout_s),
+            extensions=_timeout(function.settings.timeout_s) | {"target": _target(function.id, request)},
         )
         return await _send(self._lane(), message)
 
@@ -304,10 +306,24 @@ def _as_json(release: live.LiveRelease) -> Mapping[str, object]:
     return {name: getattr(release, name) for name in release.__dataclass_fields__}
 
 
-def _forwarded(request: InvocationRequest) -> list[tuple[str, str]]:
+def _target(function_id: str, request: InvocationRequest) -> bytes:
+    """What wasmhost is asked for, byte for byte: httpx would resolve ``/../`` in it, and so reach another function."""
+    return f"/invoke/{function_id}{quote(request.target, safe=PRINTABLE)}".encode()
+
+
+def _forwarded(request: InvocationRequest) -> list[tuple[bytes, bytes]]:
     """The caller's headers as they are, but for those that belong to the caller's own connection."""
     hop = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "content-length", "host"}
-    return [(k, v) for k, v in request.headers if k.lower() not in hop and not k.lower().startswith("x-faasweb-")]
+    kept = [(k, v) for k, v in request.headers if k.lower() not in hop and not k.lower().startswith("x-faasweb-")]
+    return [(_header_bytes(name), _header_bytes(value)) for name, value in kept]
+
+
+def _header_bytes(text: str) -> bytes:
+    """Latin-1 as it came over HTTP; what a person typed may be more, and goes as UTF-8."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
 
 
 def _control_headers(request: InvocationRequest, request_id: str) -> dict[str, str]:
@@ -316,6 +332,10 @@ def _control_headers(request: InvocationRequest, request_id: str) -> dict[str, s
         "x-faasweb-host": request.host,
         "x-faasweb-scheme": request.scheme,
     }
+
+
+def _as_bytes(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 class _disk:  # noqa: N801 - used as a with-statement word

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.integration.asgi import Caller, until
 from tests.integration.conftest import HELLO, answering, assert_error
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -207,51 +208,8 @@ def test_a_route_touches_neither_session_nor_database_of_users(edge, workspace, 
 # --- streams and callers that hang up ----------------------------------------------------------------------------
 
 
-class Caller:
-    """An ASGI server's side of one request: what was sent, and when the client is gone."""
-
-    def __init__(self, path):
-        self.scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "method": "GET",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "headers": [(b"host", b"localhost")],
-            "scheme": "http",
-            "server": ("localhost", 80),
-            "client": ("203.0.113.9", 4000),
-            "http_version": "1.1",
-        }
-        self.sent = asyncio.Queue()
-        self.gone = asyncio.Event()
-        self.asked = False
-
-    async def receive(self):
-        if not self.asked:
-            self.asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message):
-        await self.sent.put(message)
-
-    async def run(self):
-        from faasweb.asgi import application
-
-        await application(self.scope, self.receive, self.send)
-
-
 def recorded(embedded, function):
     return embedded.platform.invocations.list(function.id, 10)[0]
-
-
-async def until(condition, seconds=5.0):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
