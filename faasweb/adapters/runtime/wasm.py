@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
+import json
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from urllib.parse import quote
-from weakref import WeakKeyDictionary
 
 import httpx
 
-from faasweb.domain.errors import InvocationFailed, Unavailable
+from faasweb.adapters.runtime.wasm_calls import (
+    Lane,
+    WasmAnswer,
+    control_headers,
+    forwarded,
+    report_of,
+    target_of,
+)
+from faasweb.domain.errors import Unavailable
 from faasweb.domain.functions import Function
-from faasweb.domain.invocations import Head, InvocationRequest, PrintedLine, Report
+from faasweb.domain.invocations import Head, InvocationRequest
 from faasweb.ports import CodeStore, Health, Release
 from faasweb.wasmhost import frames, live
 
@@ -27,7 +33,6 @@ COMPILE_TIMEOUT_S = 120
 HEALTH_TIMEOUT_S = 20.0
 GRACE_S = 10.0  # wasmhost itself ends a run at its timeout; past that much more it is wasmhost that hangs
 CONCURRENCY = 16
-PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class WasmRuntime:
@@ -38,7 +43,7 @@ class WasmRuntime:
     def __init__(self, data: Path, code: CodeStore, sockets: Sequence[Path]) -> None:
         self.data = data
         self.code = code
-        self.lanes = [_Lane(path) for path in sockets]
+        self.lanes = [Lane(path) for path in sockets]
         self.turn = itertools.count()
 
     # what is live
@@ -77,7 +82,7 @@ class WasmRuntime:
                     case frames.Head(status, headers):
                         head = Head(status, headers)
                     case frames.End():
-                        report = _report(frame)
+                        report = report_of(frame)
         except (httpx.HTTPError, frames.BrokenFrames) as exc:
             raise Unavailable("wasmhost does not answer the health request.") from exc
         if report is None or report.outcome == "not_ready":
@@ -89,7 +94,7 @@ class WasmRuntime:
         return Health(ok=started, status=head.status, error=report.error)
 
     def _call_candidate(self, release: Release, request: InvocationRequest) -> list[frames.Frame]:
-        headers = {**_control_headers(request, "health"), "x-faasweb-slot": "candidate"}
+        headers = [*control_headers(request, "health"), (b"x-faasweb-slot", b"candidate")]
         timeout = min(float(release.settings.timeout_s), HEALTH_TIMEOUT_S) + GRACE_S
         with self._lane().blocking_client(timeout) as client:
             answer = client.get(f"http://wasmhost/invoke/{release.function_id}/", headers=headers)
@@ -127,14 +132,13 @@ class WasmRuntime:
     # calls
 
     async def invoke(self, function: Function, request: InvocationRequest, request_id: str) -> WasmAnswer:
-        message = httpx.Request(
+        return await self._lane().call(
             request.method,
-            "http://wasmhost/",
-            headers=[*_forwarded(request), *_as_bytes(_control_headers(request, request_id))],
-            content=request.body,
-            extensions=_timeout(function.settings.timeout_s) | {"target": _target(function.id, request)},
+            target_of(function.id, request),
+            [*forwarded(request), *control_headers(request, request_id)],
+            request.body,
+            function.settings.timeout_s + GRACE_S,
         )
-        return await _send(self._lane(), message)
 
     async def run(self, release: Release, request: InvocationRequest, request_id: str) -> WasmAnswer:
         content = {
@@ -147,17 +151,15 @@ class WasmRuntime:
             },
             "request_id": request_id,
         }
-        extensions = _timeout(release.settings.timeout_s)
-        message = httpx.Request("POST", "http://wasmhost/draft", json=content, extensions=extensions)
-        return await _send(self._lane(), message)
+        body = json.dumps(content).encode()
+        return await self._lane().call("POST", b"/draft", (), body, release.settings.timeout_s + GRACE_S)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop, before it ends."""
         for lane in self.lanes:
-            if client := lane.clients.pop(asyncio.get_running_loop(), None):
-                await client.aclose()
+            await lane.aclose()
 
-    def _lane(self) -> _Lane:
+    def _lane(self) -> Lane:
         """The process with the fewest calls under way; among equals, in turn."""
         shift = next(self.turn) % len(self.lanes)
         return min(self.lanes[shift:] + self.lanes[:shift], key=lambda lane: lane.calls)
@@ -172,110 +174,6 @@ class WasmRuntime:
             if answer.status_code != httpx.codes.OK:
                 return str(answer.json().get("reason", "wasmhost is not ready."))
         return None
-
-
-class _Lane:
-    """One wasmhost process: its socket, how many calls it serves for us, and a client per event loop."""
-
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
-        self.calls = 0
-        self.clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
-
-    def blocking_client(self, timeout_s: float) -> httpx.Client:
-        self._expect_socket()
-        return httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), timeout=timeout_s)
-
-    def _expect_socket(self) -> None:
-        """httpcore leaks a socket for each failed connect to a path that is not there: don't let it try."""
-        if not self.socket.exists():
-            raise httpx.ConnectError("no wasmhost listens")
-
-    def client(self) -> httpx.AsyncClient:
-        self._expect_socket()
-        loop = asyncio.get_running_loop()
-        if loop not in self.clients:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-            transport = httpx.AsyncHTTPTransport(uds=str(self.socket), limits=limits)
-            self.clients[loop] = httpx.AsyncClient(transport=transport)
-        return self.clients[loop]
-
-
-class WasmAnswer:
-    """An answer of wasmhost while its frames arrive."""
-
-    def __init__(self, lane: _Lane, response: httpx.Response) -> None:
-        self.lane = lane
-        self.response = response
-        self.frames = frames.decode_stream(response.aiter_raw())
-        self.head: Head | None = None
-        self.end: frames.End | None = None
-        self.closed = False
-
-    async def begin(self) -> None:
-        """Read up to the head, or to the end of a run that gave none."""
-        match await anext(self.frames):
-            case frames.Head(status, headers):
-                self.head = Head(status, headers)
-            case frames.End() as end:
-                self.end = end
-
-    async def body(self) -> AsyncIterator[bytes]:
-        if self.end is not None:
-            return
-        try:
-            async for frame in self.frames:
-                match frame:
-                    case frames.Data(body):
-                        yield body
-                    case frames.End() as end:
-                        self.end = end
-        except (httpx.HTTPError, frames.BrokenFrames):
-            self.end = frames.End("trap", "The connection to the function broke off.")
-
-    def report(self) -> Report:
-        return _report(self.end or frames.End("error", "The caller went away before the function had answered."))
-
-    async def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self.lane.calls -= 1
-            await self.response.aclose()
-
-
-async def _send(lane: _Lane, message: httpx.Request) -> WasmAnswer:
-    answer = None
-    lane.calls += 1
-    try:
-        answer = WasmAnswer(lane, await lane.client().send(message, stream=True))
-        await answer.begin()
-    except httpx.TimeoutException as exc:
-        raise InvocationFailed("The function's host did not answer in time.") from exc
-    except (httpx.HTTPError, frames.BrokenFrames, StopAsyncIteration) as exc:
-        raise InvocationFailed("The function's host is not running; it is being restarted.") from exc
-    finally:
-        if answer is None:
-            lane.calls -= 1
-        elif answer.head is None and answer.end is None:
-            await answer.close()
-    return answer
-
-
-def _timeout(function_timeout_s: float) -> dict[str, object]:
-    return {"timeout": httpx.Timeout(function_timeout_s + GRACE_S).as_dict()}
-
-
-def _report(end: frames.End) -> Report:
-    return Report(
-        outcome=end.outcome,
-        duration_ms=end.duration_ms,
-        cpu_ms=end.cpu_ms,
-        error=end.error,
-        mode=end.mode,
-        version=end.version,
-        logs=[PrintedLine(line.ts, line.stream, line.text) for line in end.logs],
-        logs_dropped=end.logs_dropped,
-    )
 
 
 def _fails_at_import(error: str | None) -> bool:
@@ -304,38 +202,6 @@ def _live_release(release: Release) -> live.LiveRelease:
 
 def _as_json(release: live.LiveRelease) -> Mapping[str, object]:
     return {name: getattr(release, name) for name in release.__dataclass_fields__}
-
-
-def _target(function_id: str, request: InvocationRequest) -> bytes:
-    """What wasmhost is asked for, byte for byte: httpx would resolve ``/../`` in it, and so reach another function."""
-    return f"/invoke/{function_id}{quote(request.target, safe=PRINTABLE)}".encode()
-
-
-def _forwarded(request: InvocationRequest) -> list[tuple[bytes, bytes]]:
-    """The caller's headers as they are, but for those that belong to the caller's own connection."""
-    hop = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "content-length", "host"}
-    kept = [(k, v) for k, v in request.headers if k.lower() not in hop and not k.lower().startswith("x-faasweb-")]
-    return [(_header_bytes(name), _header_bytes(value)) for name, value in kept]
-
-
-def _header_bytes(text: str) -> bytes:
-    """Latin-1 as it came over HTTP; what a person typed may be more, and goes as UTF-8."""
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode()
-
-
-def _control_headers(request: InvocationRequest, request_id: str) -> dict[str, str]:
-    return {
-        "x-faasweb-request-id": request_id,
-        "x-faasweb-host": request.host,
-        "x-faasweb-scheme": request.scheme,
-    }
-
-
-def _as_bytes(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 class _disk:  # noqa: N801 - used as a with-statement word
