@@ -56,15 +56,13 @@ STEPS = {
         Step("lint", ("ruff", "check", ".")),
         Step("types", ("mypy",)),
         Step("imports", ("lint-imports",)),
-        Step("template format", ("djlint", "templates", "--check", "--quiet")),
-        Step("template lint", ("djlint", "templates", "--lint", "--quiet")),
+        Step("templates", ("djlint", "templates", "--lint", "--quiet")),
         Step("migrations", ("python", "manage.py", "makemigrations", "--check", "--dry-run")),
         Step("translations", ("python", "deploy/translations.py"), no_translations),
     ),
     "fix": (
         Step("lint", ("ruff", "check", "--fix", ".")),
         Step("format", ("ruff", "format", ".")),
-        Step("template format", ("djlint", "templates", "--reformat", "--quiet")),
     ),
 }
 

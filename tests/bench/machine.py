@@ -90,7 +90,7 @@ class Machine:
 
 
 def csrf(client: httpx.Client) -> dict[str, str]:
-    return {"X-CSRFToken": client.cookies.get("csrftoken", "")}
+    return {"X-CSRFToken": client.cookies.get("csrftoken") or ""}
 
 
 def until(what: str, done: Callable[[], object], seconds: float = 60, every: float = 0.01) -> float:
