@@ -23,8 +23,9 @@ class RecordedBody:
     def of(cls, content: bytes, *, size: int | None = None, limit: int = BODY_LIMIT) -> RecordedBody:
         """Bytes that are not UTF-8 show as U+FFFD, so that a record is always text."""
         size = len(content) if size is None else size
-        kept = content[:limit].decode("utf-8", errors="replace")
-        return cls(kept, size, size > limit)
+        cut = size > limit
+        kept = _Utf8("replace").decode(content[:limit], final=not cut)  # a character cut in two is left out
+        return cls(kept, size, cut)
 
     def json(self) -> object:
         """The value when the body is complete, strict JSON (NaN is not); otherwise ``{"data": text}``."""

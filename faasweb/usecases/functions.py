@@ -168,9 +168,17 @@ MASK = "********"
 def merged_environment(
     before: Sequence[EnvironmentVariable], after: Sequence[EnvironmentVariable]
 ) -> tuple[EnvironmentVariable, ...]:
-    """``after``, with every masked value replaced by the one stored under that name."""
-    stored = {variable.name: variable.value for variable in before}
-    return tuple(
-        replace(variable, value=stored.get(variable.name, "")) if variable.value == MASK else variable
-        for variable in after
-    )
+    """``after``, with every masked value replaced by the one stored under that name.
+
+    Who can't see a value can't mark it as plain either: that would show it.
+    """
+    stored = {variable.name: variable for variable in before}
+    return tuple(_unmasked(variable, stored.get(variable.name)) for variable in after)
+
+
+def _unmasked(variable: EnvironmentVariable, stored: EnvironmentVariable | None) -> EnvironmentVariable:
+    if variable.value != MASK:
+        return variable
+    if stored is None:
+        return replace(variable, value="")
+    return replace(stored, plain=stored.plain and variable.plain)
