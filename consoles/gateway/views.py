@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 from urllib.parse import quote, unquote
 
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from consoles.gateway.answer import Ending, FunctionAnswer
+from consoles.gateway.answer import Call, FunctionAnswer, has_no_body
 from consoles.gateway.headers import for_caller, for_function
 from consoles.http import ConsoleRequest, error_answer, in_thread
 from consoles.identity import address_of
@@ -38,14 +39,16 @@ async def call_function(request: HttpRequest, **_decoded: str) -> HttpResponseBa
 async def _call(typed: ConsoleRequest, request: ASGIRequest) -> HttpResponseBase:
     workspace_id, key, path = split_path(request)
     function = await in_thread(_resolve, typed, workspace_id, key)
-    call, name = _request_for(request, path), typed.request_id
-    invocation = await typed.platform.invocations.open(function, call, "route", request_id=name)
-    ending = Ending(invocation)
-    head = invocation.head
+    forwarded, name = _request_for(request, path), typed.request_id
+    invocation = await typed.platform.invocations.open(function, forwarded, "route", request_id=name)
+    call, head = Call(invocation), invocation.head
     if head is None or not 200 <= head.status <= 599:
-        await ending.wait()
+        await asyncio.shield(call.end())
         raise invocation.failure() or InvocationFailed(f"The function answered with status {head and head.status}.")
-    return FunctionAnswer(invocation, ending, head.status, for_caller(head.headers, name))
+    pairs = for_caller(head.headers, name)
+    if has_no_body(forwarded.method, head.status, pairs):
+        await call.complete()
+    return FunctionAnswer(call, head.status, pairs)
 
 
 def split_path(request: ASGIRequest) -> tuple[str, str, str]:

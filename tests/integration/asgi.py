@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
 from typing import Any
 
 from faasweb import bootstrap
@@ -28,7 +29,7 @@ class Caller:
             "client": ("203.0.113.9", 4000),
             "http_version": "1.1",
         }
-        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.sent: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self.gone = asyncio.Event()
         self.asked = False
 
@@ -39,7 +40,7 @@ class Caller:
         await self.gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: MutableMapping[str, Any]) -> None:
         await self.sent.put(message)
 
     async def run(self) -> None:

@@ -277,6 +277,54 @@ def test_a_caller_who_hangs_up_before_the_first_byte_is_recorded_too(embedded, w
     assert embedded.runtime.answers[-1].closed
 
 
+class Server(Caller):
+    """As a real one: with the last byte that was announced the answer is done, and the request with it."""
+
+    left: int | None = None
+
+    async def send(self, message):
+        await super().send(message)
+        if message["type"] == "http.response.start":
+            self.left = int(dict(message["headers"])[b"content-length"])
+        self.left -= len(message.get("body", b""))
+        if self.left <= 0:
+            self.gone.set()
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("method", "answered", "sent"),
+    [
+        ("GET", "Response(200, {'content-length': '3'}, [b'o', b'ne', b''], 0.05)", b"one"),
+        ("GET", "Response(200, {'content-length': '3'}, [b'one and more'], 0.05)", b"one"),
+        ("GET", "Response(200, {'content-length': '0'}, [b'', b''], 0.05)", b""),
+        ("HEAD", "Response(200, {'content-length': '0'}, [b'', b''], 0.05)", b""),
+    ],
+)
+def test_a_run_that_ends_after_its_last_byte_is_no_caller_gone(embedded, workspace, method, answered, sent):
+    function = embedded.deployed(workspace, answering(answered), "length")
+
+    status, _headers, body = Server(f"/fn/{workspace.id}/length", method).answer()
+
+    assert (status, body) == (200, sent)
+    record = recorded(embedded, function)[0]
+    assert (record.error, record.status) == (None, "success")
+
+
+def test_a_function_that_goes_on_after_its_last_byte_is_not_waited_for(embedded, workspace):
+    source = answering("Response(200, {'content-length': '3'}, [b'one', b''], 0.6)")
+    function = embedded.deployed(workspace, source, "long")
+
+    async def scenario():
+        server = Server(f"/fn/{workspace.id}/long")
+        await asyncio.wait_for(server.run(), 0.5)
+        await until(lambda: recorded(embedded, function))
+
+    asyncio.run(scenario())
+
+    assert recorded(embedded, function)[0].error is None
+
+
 def test_a_slow_function_holds_up_nobody_else(embedded, workspace):
     embedded.deployed(workspace, answering("time.sleep(0.5 * (request.uri != '/')) or Response(200, {}, b'')"), "slow")
     embedded.deployed(workspace, HELLO, "fast")

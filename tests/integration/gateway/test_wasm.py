@@ -76,6 +76,13 @@ def test_a_route_reaches_webassembly_and_comes_back(echo, workspace, ada):
     assert (recorded["statusCode"], recorded["logs"]) == (202, ["called"])
 
 
+def test_head_reaches_webassembly_and_the_next_call_does_too(echo, workspace):
+    path = f"/fn/{workspace.id}/echo"
+
+    assert Caller(path, "HEAD").answer()[0] == 202
+    assert json.loads(Caller(path).answer()[2])["method"] == "GET"
+
+
 def test_no_path_leads_from_one_function_to_another(echo, workspace):
     _status, _headers, body = Caller(f"/fn/{workspace.id}/echo/../fn-22222222/x").answer()
 
