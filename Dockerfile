@@ -1,7 +1,7 @@
 # One image for every process: the command says which (web, edge, worker, wasmhost, builder, migrate, or up for all).
 FROM python:3.11-slim-bookworm AS build
 
-ENV PYTHONDONTWRITEBYTECODE=1 UV_NO_CACHE=1
+ENV PYTHONDONTWRITEBYTECODE=1 UV_NO_CACHE=1 FAASWEB_STATIC_ROOT=/app/staticfiles
 WORKDIR /app
 COPY deploy/requirements/uv.txt requirements.txt ./
 RUN pip install --no-cache-dir --require-hashes -r uv.txt \
@@ -21,6 +21,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     FAASWEB_BIND=0.0.0.0 \
     FAASWEB_DATA=/data \
     FAASWEB_CACHE=/opt/cache \
+    FAASWEB_STATIC_ROOT=/app/staticfiles \
     PORT=8000
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent faasweb \
     && install -d -m 700 -o faasweb -g faasweb /data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -232,9 +233,12 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env_path("FAASWEB_STATIC_ROOT", str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env_path("FAASWEB_STATIC_ROOT", str(DATA_DIR / "static"))
 # From a checkout files are served where they lie; the image collects, compresses and fingerprints them.
-COLLECTED = STATIC_ROOT.exists() and (STATIC_ROOT / "staticfiles.json").exists()
+COLLECTED = (STATIC_ROOT / "staticfiles.json").exists()
+if not PRODUCTION:
+    with contextlib.suppress(OSError):  # what can't be written is said where it is needed
+        STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns of a folder that is not there
 WHITENOISE_USE_FINDERS = not COLLECTED
 WHITENOISE_MAX_AGE = 3600
 STORAGES = {
