@@ -110,15 +110,15 @@ def _workspaces(request: ConsoleRequest) -> Iterator[str]:
 
 
 def _settled(request: ConsoleRequest, deployment: Deployment) -> Deployment:
-    """Push it as far as it goes, in this call; a worker may be at it too, then wait for that one a while."""
+    """Push it until its code answers, in this call; a worker goes on, or may be at it already: then wait a while."""
     deployments = request.platform.deployments
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            deployment = deployments.advance(deployment.id)
+            deployment = deployments.advance(deployment.id, until_serving=True)
         except Unavailable:
             return deployments.get(deployment.id)  # its task goes on when the part is back
-        if deployment.status.finished or time.monotonic() > until:
+        if deployment.status.finished or deployment.instant_at or time.monotonic() > until:
             return deployment
         time.sleep(LOOK_S)
 

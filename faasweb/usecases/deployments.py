@@ -117,8 +117,8 @@ class Deployments:
         on_conflict(decide)
         return self.advance(deployment_id)
 
-    def advance(self, deployment_id: str) -> Deployment:
-        """Take a deployment as far as it goes now. Safe to repeat and to run twice at once.
+    def advance(self, deployment_id: str, *, until_serving: bool = False) -> Deployment:
+        """Take a deployment as far as it goes now, or only until its code answers. Safe to repeat and to run twice.
 
         Every step is leased to one worker, and counted before its work, so that a step that kills its worker ends the
         deployment. Raises Unavailable when a part is away: then ask again soon.
@@ -127,6 +127,8 @@ class Deployments:
         rollout = Rollout(self.repository, self.functions, self.versions, self.builds, self.releases, self.runtime)
         try:
             while not deployment.status.finished and not rollout.waits(deployment):
+                if until_serving and deployment.instant_at:
+                    break
                 deployment = rollout.step(deployment)
         except Conflict:  # another worker took it up, or an operator ended it
             return self.repository.get(deployment_id)
