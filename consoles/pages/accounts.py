@@ -15,10 +15,9 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
 
 from consoles.identity import address_of
-from consoles.pages.doors import signed_in
+from consoles.pages.doors import signed_in, takes
 from consoles.pages.request import PageRequest
 from faasweb.domain import clock
 from faasweb.domain.access import Actor, Scope
@@ -57,13 +56,13 @@ class SignOut(LogoutView):
     next_page = "sign-in"
 
 
-@require_GET
+@takes("GET")
 def sign_in_link(request: PageRequest, secret: str) -> HttpResponseBase:
     """The page a one-time link opens. A press on its button redeems it, so that link previews can't use it up."""
     return render(request, "accounts/sign_in_link.html", {"secret": secret})
 
 
-@require_POST
+@takes("POST")
 def redeem_link(request: PageRequest, secret: str) -> HttpResponseBase:
     user_id = request.platform.accounts.redeem_sign_in_link(secret)
     if user_id is None:
@@ -105,7 +104,7 @@ class TokenForm(forms.Form):
     )
 
 
-@require_GET
+@takes("GET")
 @signed_in
 def account(request: PageRequest, actor: Actor) -> HttpResponseBase:
     return _account(request, actor, TokenForm(), SetPassword(_user(request)))
@@ -130,7 +129,7 @@ def _account(
     return render(request, "accounts/account.html", context, status=status)
 
 
-@require_POST
+@takes("POST")
 @signed_in
 def create_token(request: PageRequest, actor: Actor) -> HttpResponseBase:
     """The answer shows the secret, once; a reload of the page does not."""
@@ -153,7 +152,7 @@ def create_token(request: PageRequest, actor: Actor) -> HttpResponseBase:
     return answer
 
 
-@require_POST
+@takes("POST")
 @signed_in
 def revoke_token(request: PageRequest, actor: Actor, token_id: int) -> HttpResponseBase:
     request.platform.accounts.revoke_token(actor, token_id)
@@ -161,7 +160,7 @@ def revoke_token(request: PageRequest, actor: Actor, token_id: int) -> HttpRespo
     return redirect("account")
 
 
-@require_POST
+@takes("POST")
 @signed_in
 def set_password(request: PageRequest, actor: Actor) -> HttpResponseBase:
     form = SetPassword(_user(request), request.POST)

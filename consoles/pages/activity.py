@@ -8,25 +8,26 @@ from django.contrib import messages
 from django.http import HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
 
 from consoles.pages.charts import cpu_rows, minute_rows
-from consoles.pages.doors import actor_of, at_function, in_workspace
+from consoles.pages.doors import actor_of, at_function, in_workspace, takes
 from consoles.pages.functions import page
 from consoles.pages.parts import download, wants_partial, went_to
 from consoles.pages.request import PageRequest
 from faasweb.domain import clock
 from faasweb.domain.access import Need
+from faasweb.domain.deployments import DeploymentStatus
 from faasweb.domain.errors import FaaswebError, LogsUnavailable, MetricsUnavailable, NotFound
 from faasweb.domain.functions import Function
 from faasweb.domain.telemetry import LogPage
 from faasweb.domain.workspaces import Workspace
 
 EXECUTIONS = 50
-DOWNLOAD_LINES = 10_000
+SHOWN_LINES = 200
+DOWNLOAD_LINES = 1000
 
 
-@require_GET
+@takes("GET")
 @at_function()
 def deployments(request: PageRequest, function: Function) -> HttpResponseBase:
     """The one in progress with its live log, then history and versions."""
@@ -38,14 +39,12 @@ def deployments(request: PageRequest, function: Function) -> HttpResponseBase:
         "deployments",
         deployments=history,
         active=active,
-        latest=history[0] if history else None,
-        versions=request.platform.deployments.list_versions(function.id),
     )
     template = "functions/_deployments.html" if wants_partial(request) else "functions/deployments.html"
     return render(request, template, context)
 
 
-@require_POST
+@takes("POST")
 @at_function(Need.WRITE)
 def roll_back(request: PageRequest, function: Function, number: int) -> HttpResponseBase:
     try:
@@ -55,12 +54,14 @@ def roll_back(request: PageRequest, function: Function, number: int) -> HttpResp
     else:
         if deployment.error:
             messages.error(request, deployment.error)
-        else:
+        elif deployment.status is DeploymentStatus.LIVE:
             messages.success(request, _("Version %(number)s answers now.") % {"number": number})
+        else:
+            messages.info(request, _("Version %(number)s is on its way.") % {"number": number})
     return went_to(request, "function-deployments", function.workspace_id, function.id)
 
 
-@require_GET
+@takes("GET")
 @in_workspace()
 def builds(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     context = {"workspace": workspace, "builds": request.platform.builds.list(workspace.id), "nav": "builds"}
@@ -68,7 +69,7 @@ def builds(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     return render(request, template, context)
 
 
-@require_GET
+@takes("GET")
 @in_workspace()
 def build(request: PageRequest, workspace: Workspace, build_id: str) -> HttpResponseBase:
     found = request.platform.builds.get(build_id)
@@ -80,10 +81,11 @@ def build(request: PageRequest, workspace: Workspace, build_id: str) -> HttpResp
         "lines": request.platform.builds.log(build_id),
         "nav": "builds",
     }
-    return render(request, "builds/detail.html", context)
+    template = "builds/_build.html" if wants_partial(request) else "builds/detail.html"
+    return render(request, template, context)
 
 
-@require_GET
+@takes("GET")
 @at_function()
 def executions(request: PageRequest, function: Function) -> HttpResponseBase:
     found, older = request.platform.invocations.list(function.id, EXECUTIONS, request.GET.get("before"))
@@ -92,7 +94,7 @@ def executions(request: PageRequest, function: Function) -> HttpResponseBase:
     return render(request, template, context)
 
 
-@require_GET
+@takes("GET")
 @at_function()
 def execution(request: PageRequest, function: Function, execution_id: str) -> HttpResponseBase:
     """One execution with bodies and everything it printed; ``?at=`` is its time, a part of its key."""
@@ -112,14 +114,14 @@ def _moment(text: str) -> datetime:
         raise NotFound("No such execution.") from exc
 
 
-@require_GET
+@takes("GET")
 @at_function()
 def logs(request: PageRequest, function: Function) -> HttpResponseBase:
     """The newest lines; a script goes on from their cursor over SSE. ``?download=1`` gives them as a file."""
     text, stream = request.GET.get("text", ""), request.GET.get("stream", "")
     problem = None
     try:
-        limit = 1000 if "download" in request.GET else 200
+        limit = DOWNLOAD_LINES if "download" in request.GET else SHOWN_LINES
         found = request.platform.logs.tail(function.id, text=text, stream=stream, limit=limit)
     except LogsUnavailable as exc:
         found, problem = LogPage((), ""), exc.message
@@ -139,7 +141,7 @@ def _as_text(found: LogPage) -> str:
     return "".join(lines)
 
 
-@require_GET
+@takes("GET")
 @at_function()
 def metrics(request: PageRequest, function: Function) -> HttpResponseBase:
     """CPU over the last hour, invocations, errors and durations; as JSON, the rows the charts draw."""
@@ -150,7 +152,7 @@ def metrics(request: PageRequest, function: Function) -> HttpResponseBase:
         problem = exc.message
     traffic = request.platform.metrics.traffic(function.id)
     if request.headers.get("Accept", "").startswith("application/json"):
-        return JsonResponse({"cpu": cpu_rows(cpu), "minutes": minute_rows(traffic)})
+        return JsonResponse({"cpu": cpu_rows(cpu), "minutes": minute_rows(traffic), "problem": problem})
     values = [sample.value for sample in cpu.series] if cpu else []
     context = page(
         request,

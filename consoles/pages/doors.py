@@ -10,10 +10,13 @@ from urllib.parse import urlencode, urlsplit
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponseBase
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
-from consoles.pages.request import PageRequest
+from consoles.pages.request import PageRequest, place_of
 from faasweb.domain.access import Actor, Need
+from faasweb.domain.errors import MethodNotAllowed
 from faasweb.domain.functions import Function, FunctionRef
 from faasweb.domain.workspaces import Workspace
 
@@ -29,7 +32,30 @@ def to_sign_in(request: PageRequest) -> HttpResponseBase:
     if request.htmx:
         came_from = urlsplit(request.htmx.current_url or "/").path
         return HttpResponseClientRedirect(f"{reverse('sign-in')}?{urlencode({'next': came_from})}")
-    return redirect_to_login(request.get_full_path())
+    return redirect_to_login(place_of(request))
+
+
+def takes(*methods: str) -> Callable[[UrlView], UrlView]:
+    """A page for these methods. Others are refused with a page, where Django's own decorators send an empty one."""
+
+    def decorate(view: UrlView) -> UrlView:
+        @wraps(view)
+        def door(request: PageRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            allowed = ("HEAD", *methods) if "GET" in methods else methods
+            if request.method not in allowed:
+                raise MethodNotAllowed(_("Nothing can be read here: go back to the page before."), allowed=allowed)
+            return _for_one_reader(view(request, *args, **kwargs))
+
+        return door
+
+    return decorate
+
+
+def _for_one_reader(answer: HttpResponseBase) -> HttpResponseBase:
+    """Pages hold what one person may see now: going back asks again, and a part is never taken for the page."""
+    patch_vary_headers(answer, ["HX-Request"])
+    answer.headers.setdefault("Cache-Control", "private, no-store")
+    return answer
 
 
 def signed_in(view: ActorView[P]) -> UrlView:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from consoles.http import status_of
-from faasweb.domain.errors import FaaswebError, NotFound
+from faasweb.domain.errors import FaaswebError, MethodNotAllowed, NotFound
+
+SWAPPED = (409, 422)  # what htmx puts into the page (base.html); of other refusals it shows the sentence
 
 
 def render_error(request: HttpRequest, error: FaaswebError) -> HttpResponse:
     status = status_of(error)
     title = _("Not found") if isinstance(error, NotFound) else _("That did not work")
-    template = "_error.html" if request.headers.get("HX-Request") else "error.html"
-    return render(request, template, {"title": title, "message": error.message, "status": status}, status=status)
+    if request.headers.get("HX-Request") and status not in SWAPPED:
+        answer = HttpResponse(error.message, content_type="text/plain; charset=utf-8", status=status)
+    else:
+        template = "_error.html" if request.headers.get("HX-Request") else "error.html"
+        context = {"title": title, "message": error.message, "status": status}
+        answer = render(request, template, context, status=status)
+    if isinstance(error, MethodNotAllowed):
+        answer["Allow"] = ", ".join(cast(Sequence[str], error.details["allowed"]))
+    answer["Cache-Control"] = "private, no-store"
+    return answer
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from django import forms
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from faasweb.domain.errors import FaaswebError
+from faasweb.domain.errors import FaaswebError, InvalidInput
 from faasweb.domain.functions import METHODS, EnvironmentVariable, Function, FunctionSettings
 from faasweb.domain.names import DESCRIPTION_LIMIT, NAME_LIMIT
+from faasweb.domain.starters import Starter
 from faasweb.usecases.functions import MASK, Changes, merged_environment
 
+Row = tuple[str, str, bool]  # of an environment variable: name, value, whether it may be shown
+DEFAULT_MEMORY_MB = FunctionSettings().memory_mb
 MEMORY_CHOICES = [(128, "128 MB"), (256, "256 MB"), (512, "512 MB"), (1024, "1024 MB")]
 # The API's name of a field, where the form spells it differently.
 _FIELDS = {
@@ -47,7 +52,7 @@ class SettingsForm(Refusable):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": gettext_lazy("Choose at least one HTTP method.")},
     )
-    memory_mb = forms.TypedChoiceField(label=gettext_lazy("Memory"), coerce=int, choices=MEMORY_CHOICES, initial=256)
+    memory_mb = forms.TypedChoiceField(label=gettext_lazy("Memory"), coerce=int, initial=DEFAULT_MEMORY_MB)
     timeout_s = forms.IntegerField(label=gettext_lazy("Timeout in seconds"), min_value=1, max_value=900, initial=30)
     hosts = forms.CharField(
         label=gettext_lazy("Allowed outbound hosts"),
@@ -57,11 +62,19 @@ class SettingsForm(Refusable):
     )
     environment = forms.Field(label=gettext_lazy("Environment variables"), required=False)
 
+    def __init__(self, *args: Any, memory_mb: int = DEFAULT_MEMORY_MB, **kwargs: Any) -> None:
+        """``memory_mb`` is offered too: the JSON API allows sizes that the list does not have."""
+        super().__init__(*args, **kwargs)
+        memory = cast(forms.TypedChoiceField, self.fields["memory_mb"])
+        memory.choices = sorted({**dict(MEMORY_CHOICES), memory_mb: f"{memory_mb} MB"}.items())
+        self.rows: list[Row] = []
+
     @classmethod
     def of(cls, function: Function) -> SettingsForm:
         """A form that shows a function; values of secrets stay where they are."""
         settings = function.settings
         form = cls(
+            memory_mb=settings.memory_mb,
             initial={
                 "name": function.name,
                 "description": function.description,
@@ -69,36 +82,33 @@ class SettingsForm(Refusable):
                 "memory_mb": settings.memory_mb,
                 "timeout_s": settings.timeout_s,
                 "hosts": "\n".join(settings.allowed_outbound_hosts),
-            }
+            },
         )
-        if settings.memory_mb not in dict(MEMORY_CHOICES):
-            memory = cast(forms.TypedChoiceField, form.fields["memory_mb"])
-            memory.choices = sorted([*MEMORY_CHOICES, (settings.memory_mb, f"{settings.memory_mb} MB")])
         form.rows = [
             (variable.name, variable.value if variable.plain else MASK, variable.plain)
             for variable in settings.environment
         ]
         return form
 
-    rows: list[tuple[str, str, bool]] = []
-
     def clean(self) -> dict[str, object]:
         if self.is_bound:
             self.rows = self._rows()
         return self.cleaned_data
 
-    def _rows(self) -> list[tuple[str, str, bool]]:
+    def _rows(self) -> list[Row]:
         data = self.data
         if not hasattr(data, "getlist"):
             return []
         names, values = data.getlist("env_name"), data.getlist("env_value")
         plain = set(data.getlist("env_plain"))
-        rows = [(n.strip(), v, str(i) in plain) for i, (n, v) in enumerate(zip(names, values, strict=False))]
+        pairs = enumerate(zip(names, values, strict=False))
+        rows = [(name.strip(), value.replace("\r\n", "\n"), str(index) in plain) for index, (name, value) in pairs]
         return [row for row in rows if row[0]]
 
     def settings(self, before: FunctionSettings | None = None) -> FunctionSettings:
-        """As typed; masked values are those of ``before``."""
+        """As typed; masked values are those of ``before``. Raises InvalidInput."""
         typed = [EnvironmentVariable(name, value, plain) for name, value, plain in self.rows]
+        _check_masked(before.environment if before else (), typed)
         return FunctionSettings(
             memory_mb=self.cleaned_data["memory_mb"],
             timeout_s=self.cleaned_data["timeout_s"],
@@ -115,8 +125,35 @@ class SettingsForm(Refusable):
         )
 
 
+def _check_masked(before: Sequence[EnvironmentVariable], typed: Sequence[EnvironmentVariable]) -> None:
+    """A secret's value is kept under its own name and as a secret only: any other way it must be typed again."""
+    secrets = {variable.name for variable in before if not variable.plain}
+    for variable in typed:
+        if variable.value == MASK and (variable.plain or variable.name not in secrets):
+            raise InvalidInput(
+                _("Type the value of %(name)s again: hidden values stay hidden, under their own names.")
+                % {"name": variable.name},
+                field="environmentVariables",
+            )
+
+
 class FunctionForm(SettingsForm):
     """A new function: its settings and its first code."""
+
+    @classmethod
+    def starting(cls, starter: Starter, typed: Mapping[str, str]) -> FunctionForm:
+        """A starter with everything it needs; ``typed`` holds what was written before it was chosen."""
+        form = cls(
+            initial={
+                "name": typed.get("name", ""),
+                "description": typed.get("description", ""),
+                "code": starter.source,
+                "http_methods": list(starter.http_methods),
+                "hosts": "\n".join(starter.allowed_outbound_hosts),
+            }
+        )
+        form.rows = [(name, "", False) for name in starter.environment]
+        return form
 
     code = forms.CharField(label=gettext_lazy("Code"), strip=False, widget=forms.Textarea)
     field_order = ["name", "description", "code"]

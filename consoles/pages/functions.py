@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from consoles.http import status_of
-from consoles.pages.doors import actor_of, at_function, in_workspace
+from consoles.pages.doors import actor_of, at_function, in_workspace, takes
 from consoles.pages.forms import FunctionForm, SettingsForm
 from consoles.pages.parts import deletion_confirmed, wants_partial, went_to
 from consoles.pages.request import PageRequest
@@ -24,14 +22,21 @@ from faasweb.domain.workspaces import Workspace
 from faasweb.usecases.functions import Changes
 
 
-@require_GET
+@takes("GET")
 @in_workspace()
 def index(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     """All functions of a workspace; ``?q=`` keeps those whose name or description holds it."""
     wanted = request.GET.get("q", "").strip()
     functions = request.platform.functions.list(workspace.id)
     shown = [function for function in functions if _matches(function, wanted)]
-    context = {"workspace": workspace, "functions": shown, "count": len(functions), "q": wanted, "nav": "functions"}
+    context = {
+        "workspace": workspace,
+        "functions": shown,
+        "count": len(functions),
+        "busy": any(function.deploying for function in shown),
+        "q": wanted,
+        "nav": "functions",
+    }
     template = "functions/_table.html" if wants_partial(request) else "functions/list.html"
     return render(request, template, context)
 
@@ -41,14 +46,13 @@ def _matches(function: Function, wanted: str) -> bool:
     return wanted.casefold() in text
 
 
-@require_http_methods(["GET", "POST"])
+@takes("GET", "POST")
 @in_workspace(Need.WRITE)
 def new(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     """A form with a starter chosen by ``?starter=``; what was typed survives a change of starter and an error."""
     starter = next((s for s in STARTERS if s.id == request.GET.get("starter")), STARTERS[0])
     if request.method == "GET":
-        form = FunctionForm(initial={"code": starter.source, "http_methods": list(starter.http_methods)})
-        return _new(request, workspace, form, starter.id)
+        return _new(request, workspace, FunctionForm.starting(starter, request.GET), starter.id)
     form = FunctionForm(request.POST)
     if form.is_valid():
         try:
@@ -89,7 +93,6 @@ def page(request: PageRequest, function: Function, tab: str, **context: Any) -> 
         "tab": tab,
         "nav": "functions",
         "url": function_url(request, function),
-        "may_write": request.platform.access.may(actor_of(request), function.workspace_id, Need.WRITE),
     } | context
 
 
@@ -98,13 +101,14 @@ def function_url(request: PageRequest, function: Function) -> str:
     return request.build_absolute_uri(f"/fn/{function.workspace_id}/{function.app_name}")
 
 
-@require_GET
+@takes("GET")
 @at_function()
 def code(request: PageRequest, function: Function) -> HttpResponseBase:
     """The editor: the user's draft if there is one, else the saved code."""
     function = request.platform.functions.with_source(function)
     draft = request.platform.functions.draft(function, actor_of(request).name)
     saved = function.source.text if function.source else ""
+    starter = next((starter for starter in STARTERS if starter.source == saved), None)
     context = page(
         request,
         function,
@@ -113,11 +117,12 @@ def code(request: PageRequest, function: Function) -> HttpResponseBase:
         draft=draft,
         base=draft.base if draft else function.code_hash,
         stale=draft is not None and draft.base != function.code_hash,
+        example=starter.example if starter else None,
     )
     return render(request, "functions/code.html", context)
 
 
-@require_POST
+@takes("POST")
 @at_function(Need.WRITE)
 def save(request: PageRequest, function: Function) -> HttpResponseBase:
     """Save the code; with ``deploy`` also bring it live. A stale save shows both versions and saves neither."""
@@ -146,7 +151,7 @@ def _stale(request: PageRequest, function: Function, text: str) -> HttpResponse:
     return render(request, template, context, status=409)
 
 
-@require_POST
+@takes("POST")
 @at_function(Need.WRITE)
 def keep_draft(request: PageRequest, function: Function) -> HttpResponseBase:
     """Autosave of the editor. 409 tells that the draft is kept, but that the saved code has moved on meanwhile."""
@@ -160,14 +165,14 @@ def keep_draft(request: PageRequest, function: Function) -> HttpResponseBase:
     return JsonResponse({"saved_at": draft.saved_at.isoformat()}, status=200 if base == function.code_hash else 409)
 
 
-@require_POST
+@takes("POST")
 @at_function(Need.WRITE)
 def discard_draft(request: PageRequest, function: Function) -> HttpResponseBase:
     request.platform.functions.discard_draft(function, actor_of(request).name)
     return went_to(request, "function", function.workspace_id, function.id)
 
 
-@require_POST
+@takes("POST")
 @at_function(Need.READ)
 def check(request: PageRequest, function: Function) -> HttpResponseBase:
     """Type check of the text in the editor, as lint markers."""
@@ -190,7 +195,7 @@ def check(request: PageRequest, function: Function) -> HttpResponseBase:
     return JsonResponse({"diagnostics": shown})
 
 
-@require_POST
+@takes("POST")
 @at_function(Need.WRITE)
 def deploy(request: PageRequest, function: Function) -> HttpResponseBase:
     return _deploy(request, function)
@@ -204,21 +209,23 @@ def _deploy(request: PageRequest, function: Function) -> HttpResponseBase:
     return went_to(request, "function-deployments", function.workspace_id, function.id)
 
 
-@require_GET
+@takes("GET")
 @at_function()
 def test(request: PageRequest, function: Function) -> HttpResponseBase:
     """Call what is live, with method, path, headers and body."""
-    context = page(request, function, "test", body=json.dumps({"key": "value"}, indent=2))
+    source = request.platform.functions.with_source(function).source
+    starter = next((starter for starter in STARTERS if source and starter.source == source.text), None)
+    context = page(request, function, "test", example=starter.example if starter else None)
     return render(request, "functions/test.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@takes("GET", "POST")
 @at_function()
 def settings(request: PageRequest, function: Function) -> HttpResponseBase:
     if request.method == "GET":
         return _settings(request, function, SettingsForm.of(function))
     request.platform.access.enter(actor_of(request), function.workspace_id, Need.WRITE)
-    form = SettingsForm(request.POST)
+    form = SettingsForm(request.POST, memory_mb=function.settings.memory_mb)
     if form.is_valid():
         try:
             changes = form.changes(function)
@@ -236,7 +243,7 @@ def _settings(request: PageRequest, function: Function, form: SettingsForm, stat
     return render(request, "functions/settings.html", context, status=status)
 
 
-@require_POST
+@takes("POST")
 @at_function(Need.WRITE)
 def set_status(request: PageRequest, function: Function) -> HttpResponseBase:
     """Enable or disable."""
@@ -245,15 +252,12 @@ def set_status(request: PageRequest, function: Function) -> HttpResponseBase:
     request.platform.functions.edit(actor_of(request), function.ref, changes)
     name = {"name": function.name}
     messages.success(request, _("%(name)s is disabled.") % name if disable else _("%(name)s is enabled.") % name)
-    return went_to(request, request.POST.get("back", "function-settings"), *_back_args(request, function))
+    if request.POST.get("back") == "function-list":
+        return went_to(request, "function-list", function.workspace_id)
+    return went_to(request, "function-settings", function.workspace_id, function.id)
 
 
-def _back_args(request: PageRequest, function: Function) -> tuple[str, ...]:
-    in_list = request.POST.get("back") == "function-list"
-    return (function.workspace_id,) if in_list else (function.workspace_id, function.id)
-
-
-@require_POST
+@takes("POST")
 @at_function(Need.WRITE)
 def remove(request: PageRequest, function: Function) -> HttpResponseBase:
     if not deletion_confirmed(request, function.name):

@@ -6,15 +6,15 @@ from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from consoles.api.root import status
 from consoles.pages import workspaces
+from consoles.pages.doors import takes
 from consoles.pages.request import PageRequest
 
 
-@require_GET
+@takes("GET")
 @vary_on_headers("Accept")
 def index(request: PageRequest) -> HttpResponseBase:
     return workspaces.index(request) if _is_browser(request) else status(request)
@@ -25,7 +25,7 @@ def _is_browser(request: PageRequest) -> bool:
     return "text/html" in request.headers.get("Accept", "")
 
 
-@require_POST
+@takes("POST")
 def set_language(request: PageRequest) -> HttpResponseBase:
     """Remembers the chosen language in a cookie, so that it survives a sign-out."""
     target = request.POST.get("next", "/")

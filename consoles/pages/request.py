@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
 from consoles.http import ConsoleRequest
@@ -13,3 +16,11 @@ class PageRequest(ConsoleRequest):
     htmx: HtmxDetails
     workspace: Workspace
     role: Role | None
+
+
+def place_of(request: HttpRequest) -> str:
+    """The page somebody is at, to come back to: the address, or that of the form when one was sent."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    return came_from.path if came_from.netloc == request.get_host() and came_from.path.startswith("/") else "/"

@@ -144,12 +144,17 @@ async def logs(request: PageRequest, workspace: str, function: str) -> HttpRespo
     filters = {"text": request.GET.get("text", ""), "stream": request.GET.get("stream", "")}
 
     async def events() -> AsyncIterator[str]:
-        cursor = after
+        cursor, told = after, ""
         async for _tick in _ticks():
             try:
                 page = await in_thread(request.platform.logs.tail, found.id, after=cursor, limit=LINES, **filters)
+                problem = ""
             except FaaswebError as exc:
-                yield _event("problem", {"message": exc.message})
+                problem = exc.message
+            if problem != told:  # also when it is over
+                told = problem
+                yield _event("problem", {"message": problem})
+            if problem:
                 continue
             if page.dropped:
                 yield _event("dropped", {"count": page.dropped})

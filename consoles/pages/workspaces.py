@@ -3,14 +3,13 @@ from __future__ import annotations
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
 
 from consoles.http import status_of
-from consoles.pages.doors import actor_of, in_workspace, signed_in
-from consoles.pages.parts import deletion_confirmed, went_to
+from consoles.pages.doors import actor_of, in_workspace, signed_in, takes
+from consoles.pages.parts import deletion_confirmed, wants_partial, went_to
 from consoles.pages.request import PageRequest
 from faasweb.domain.access import Actor, Need, Role
 from faasweb.domain.errors import FaaswebError, InvalidInput, NotFound
@@ -40,7 +39,7 @@ class MemberForm(forms.Form):
     )
 
 
-@require_GET
+@takes("GET")
 @signed_in
 def index(request: PageRequest, actor: Actor) -> HttpResponseBase:
     return _list(request, actor, WorkspaceForm())
@@ -51,7 +50,7 @@ def _list(request: PageRequest, actor: Actor, form: WorkspaceForm, status: int =
     return render(request, "workspaces/list.html", context, status=status)
 
 
-@require_POST
+@takes("POST")
 @signed_in
 def create(request: PageRequest, actor: Actor) -> HttpResponseBase:
     form = WorkspaceForm(request.POST)
@@ -66,7 +65,7 @@ def create(request: PageRequest, actor: Actor) -> HttpResponseBase:
     return went_to(request, "workspace-overview", workspace.id)
 
 
-@require_GET
+@takes("GET")
 @in_workspace()
 def overview(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     """Counters of the last 24 hours and the newest executions."""
@@ -81,11 +80,11 @@ def overview(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
         "activity": [(execution, by_id[execution.function_id]) for execution in recent],
         "nav": "overview",
     }
-    template = "workspaces/_activity.html" if request.htmx and not request.htmx.boosted else "workspaces/overview.html"
+    template = "workspaces/_activity.html" if wants_partial(request) else "workspaces/overview.html"
     return render(request, template, context)
 
 
-@require_GET
+@takes("GET")
 @in_workspace()
 def settings(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     form = WorkspaceForm({"name": workspace.name, "description": workspace.description})
@@ -100,13 +99,12 @@ def _settings(
         "form": form,
         "member_form": member_form,
         "members": request.platform.access.members(workspace.id),
-        "may_own": request.role is Role.OWNER,
         "nav": "settings",
     }
     return render(request, "workspaces/settings.html", context, status=status)
 
 
-@require_POST
+@takes("POST")
 @in_workspace(Need.OWN)
 def edit(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     form = WorkspaceForm(request.POST)
@@ -120,7 +118,7 @@ def edit(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     return _settings(request, workspace, form, MemberForm(), 422)
 
 
-@require_POST
+@takes("POST")
 @in_workspace(Need.OWN)
 def set_member(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     """Add somebody, or change a role."""
@@ -137,7 +135,7 @@ def set_member(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     return _settings(request, workspace, details, form, 422)
 
 
-@require_POST
+@takes("POST")
 @in_workspace(Need.OWN)
 def remove_member(request: PageRequest, workspace: Workspace, user_id: int) -> HttpResponseBase:
     try:
@@ -147,7 +145,7 @@ def remove_member(request: PageRequest, workspace: Workspace, user_id: int) -> H
     return went_to(request, "workspace-settings", workspace.id)
 
 
-@require_POST
+@takes("POST")
 @in_workspace(Need.OWN)
 def remove(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     if not deletion_confirmed(request, workspace.name):
@@ -155,4 +153,4 @@ def remove(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
         return went_to(request, "workspace-settings", workspace.id)
     request.platform.workspaces.remove(actor_of(request), workspace.id)
     messages.success(request, _("Workspace %(name)s and all it held are being removed.") % {"name": workspace.name})
-    return redirect("workspace-list") if not request.htmx else went_to(request, "workspace-list")
+    return went_to(request, "workspace-list")

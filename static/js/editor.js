@@ -111,6 +111,7 @@
     listen() {
       document.body.addEventListener("diagnostics", (event) => this.diagnose(event.detail.items ?? []));
       document.addEventListener("htmx:load", (event) => event.target.matches?.("[data-saved]") && this.stored(event.target.dataset.base));
+      document.addEventListener("submit", ({ submitter }) => submitter?.matches("[data-discards-draft]") && this.markDirty(false));
       window.addEventListener("online", () => this.dirty && this.saveDraft());
       window.addEventListener("pagehide", () => this.dirty && this.saveDraft({ keepalive: true }));
     }
@@ -170,7 +171,10 @@
       this.state("saving");
       try {
         const answer = await this.post(url, { base: this.field.form?.elements.base?.value ?? "" }, options);
-        if (answer.status === 409) return this.state("stale");
+        if (answer.status === 409) {
+          if (this.value === sent) this.markDirty(false); // kept all the same
+          return this.state("stale");
+        }
         if (!answer.ok) throw new Error(String(answer.status));
       } catch {
         this.draftTimer = setTimeout(() => this.saveDraft(), 8000);

@@ -131,7 +131,7 @@
       const node = this.part("problem");
       if (!node) return;
       node.textContent = message;
-      node.hidden = false;
+      node.hidden = !message; // an empty one tells that it is over
     }
 
     // One insertion per frame, whatever the rate of lines.
