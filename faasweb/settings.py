@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 import environ
@@ -17,10 +18,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
 
+def _reason(exc: Exception) -> str:
+    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+
+
 def env(name: str, default: str | None = None) -> str:
     """The value of NAME, or the content of the file that NAME_FILE names (a mounted secret)."""
     if path := os.environ.get(f"{name}_FILE"):
-        return Path(path).read_text().strip()
+        try:
+            return Path(path).read_text().strip()
+        except (OSError, ValueError) as exc:
+            raise ImproperlyConfigured(f"{name}_FILE={path!r} can't be read ({_reason(exc)})") from exc
     value = os.environ.get(name) or default
     if value is None:
         raise ImproperlyConfigured(f"set {name} (or {name}_FILE)")
@@ -44,7 +52,7 @@ def env_flag(name: str, default: bool = False) -> bool:
 
 def env_int(name: str, default: int, low: int, high: int) -> int:
     value = env(name, str(default))
-    if not value.isdecimal() or not low <= int(value) <= high:
+    if not (value.isascii() and value.isdecimal()) or not low <= int(value) <= high:
         raise ImproperlyConfigured(f"{name}={value!r}: write a whole number from {low} to {high}")
     return int(value)
 
@@ -101,18 +109,26 @@ def _secret_key() -> str:
     path = DATA_DIR / "secret_key"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    except OSError as exc:
+        if not path.exists():
+            _make_secret_key(path)
+        key = path.read_text()
+    except (OSError, ValueError) as exc:
         raise ImproperlyConfigured(
-            f"the data folder {DATA_DIR} can't be written ({exc.strerror}): set FAASWEB_DATA to a folder that can"
+            f"the data folder {DATA_DIR} can't be used ({path.name}: {_reason(exc)}): set FAASWEB_DATA to one that can"
         ) from exc
-    key = path.read_text()
     if not key:
         raise ImproperlyConfigured(f"{path} is empty: delete it and start again")
     return key
+
+
+def _make_secret_key(path: Path) -> None:
+    """Whole or not at all, also on a full disk; of two processes that make one, the first wins."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".secret_key.") as made:  # readable by its owner
+        made.write(secrets.token_urlsafe(48))
+        made.flush()
+        os.fsync(made.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(made.name, path)
 
 
 SECRET_KEY = _secret_key()
@@ -158,6 +174,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "consoles.middleware.request_id",
+    "django.middleware.gzip.GZipMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "consoles.middleware.api_errors",
@@ -304,6 +321,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    # Django logs every answer of 500 and above, also those that a view gave on purpose; an exception is news.
+    "filters": {"exceptions": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: record.exc_info}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
@@ -314,6 +333,8 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "kubernetes": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["exceptions"]},
+        # Each start, task and process of the queue; a person who runs faasweb wants to know of trouble only.
+        "django-q": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
     },
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 
@@ -39,6 +39,17 @@ HOST_WIDE = frozenset(
 SANDBOX = "sandbox allow-scripts allow-forms allow-popups"
 CONSOLE_COOKIES = frozenset({settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, "messages"})
 TOKEN_MARK = "fwt_"  # noqa: S105 - how a token of this console begins, no secret
+
+
+CODE = frozenset({"script", "style", "worker", "sharedworker", "serviceworker", "manifest", "embed", "object"})
+
+
+def is_code_for_the_console(headers: Mapping[str, str]) -> bool:
+    """Whether a page of this origin asks for code: functions share the console's origin, and its CSP says 'self'.
+
+    A function's own page has an origin of its own (``SANDBOX``), so its browser calls the same request cross-site.
+    """
+    return headers.get("Sec-Fetch-Site") == "same-origin" and headers.get("Sec-Fetch-Dest") in CODE
 
 
 def for_function(headers: Iterable[tuple[bytes, bytes]], address: str) -> Headers:

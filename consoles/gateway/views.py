@@ -12,10 +12,10 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from consoles.gateway.answer import Call, FunctionAnswer, has_no_body
-from consoles.gateway.headers import for_caller, for_function
+from consoles.gateway.headers import for_caller, for_function, is_code_for_the_console
 from consoles.http import ConsoleRequest, error_answer, in_thread
 from consoles.identity import address_of
-from faasweb.domain.errors import FaaswebError, InvocationFailed, NotFound, Unavailable
+from faasweb.domain.errors import FaaswebError, InvocationFailed, NotAllowed, NotFound, Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.ids import is_workspace_id
 from faasweb.domain.invocations import InvocationRequest
@@ -31,6 +31,8 @@ async def call_function(request: HttpRequest, **_decoded: str) -> HttpResponseBa
     try:
         if not isinstance(request, ASGIRequest):
             raise Unavailable("Function routes are served by the edge process.")
+        if is_code_for_the_console(request.headers):
+            raise NotAllowed("A page of the console can't load code from a function.")
         return await _call(typed, request)
     except FaaswebError as exc:
         return error_answer(exc)

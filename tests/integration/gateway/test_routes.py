@@ -354,3 +354,13 @@ def test_streams_need_a_session(edge, workspace, echo):
     answer = edge.call("GET", f"/stream/{workspace.id}/{echo.id}/logs")
 
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("site", "kind", "status"),
+    [("same-origin", "script", 403), ("same-origin", "document", 201), ("cross-site", "script", 201)],
+)
+def test_only_a_page_of_the_console_is_refused_code_of_a_function(edge, workspace, echo, site, kind, status):
+    headers = {"sec-fetch-site": site, "sec-fetch-dest": kind}
+
+    assert edge.call("GET", f"/fn/{workspace.id}/echo/x.js", headers=headers).status_code == status
