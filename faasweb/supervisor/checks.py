@@ -31,6 +31,18 @@ def check_data_folder(data: Path) -> None:
         raise CannotStart(f"The data folder {data} can't be written ({reason}): {advice}.") from exc
 
 
+def check_cache_folder(cache: Path) -> None:
+    """Prove that the toolchain can be kept in the cache folder. Raises CannotStart."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            pass
+    except OSError as exc:
+        reason = (exc.strerror or str(exc)).lower()
+        advice = "choose another folder with FAASWEB_CACHE=/path/to/folder"
+        raise CannotStart(f"The cache folder {cache} can't be written ({reason}): {advice}.") from exc
+
+
 def lock_data_folder(data: Path) -> int:
     """Claim the data folder for this process and what it forks. Gives back the open file that holds the lock.
 

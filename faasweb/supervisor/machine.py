@@ -17,6 +17,8 @@ CANNOT_START = 2
 def claim(here: Machine) -> int:
     """Make sure that everything can start, and lock the data folder. Gives back the lock. Raises CannotStart."""
     checks.check_data_folder(here.data)
+    if here.wasmhosts:
+        checks.check_cache_folder(here.cache)
     lock = checks.lock_data_folder(here.data)
     checks.check_port(here.bind, here.port)
     return lock

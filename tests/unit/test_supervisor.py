@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from faasweb.supervisor.backoff import Backoff
-from faasweb.supervisor.checks import CannotStart, check_data_folder, lock_data_folder
+from faasweb.supervisor.checks import CannotStart, check_cache_folder, check_data_folder, lock_data_folder
 from faasweb.supervisor.machine import greeting
 from faasweb.supervisor.output import LONGEST_LINE, relay_lines
 from faasweb.supervisor.parts import Machine, everything
@@ -113,6 +113,12 @@ def test_a_data_folder_below_a_file_is_refused_with_advice(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotStart, match=r"can't be written \(not a directory\): choose another .*FAASWEB_DATA="):
         check_data_folder(tmp_path / "file" / "data")
+
+
+def test_a_cache_folder_below_a_file_is_refused_with_advice(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotStart, match="FAASWEB_CACHE"):
+        check_cache_folder(tmp_path / "file" / "cache")
 
 
 def test_a_data_folder_too_deep_for_unix_sockets_is_refused(tmp_path):
