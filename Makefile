@@ -40,8 +40,7 @@ lock: ## resolve deploy/requirements/*.in anew into the lock files (needs uv)
 	$(LOCK) $(LOCKS)/uv.in -o $(LOCKS)/uv.txt
 
 messages: ## collect texts to translate and compile translations (needs gettext)
-	@$(DEV) manage.py makemessages --all --no-location --ignore=.venv --ignore=node_modules --ignore=var
-	@$(DEV) manage.py compilemessages --ignore=.venv
+	@$(DEV) deploy/translations.py write
 
 clean: ## remove what can be made again; the data folder stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis staticfiles test-results

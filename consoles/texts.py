@@ -50,9 +50,6 @@ STATES: tuple[str, ...] = (
     gettext_noop("being removed"),
 )
 
-# What an execution was called from.
-TRIGGERS: tuple[str, ...] = (gettext_noop("api"), gettext_noop("console"), gettext_noop("route"))
-
 # Of open work, on the operator site.
 KINDS: tuple[str, ...] = (
     gettext_noop("build"),
