@@ -78,3 +78,21 @@ def test_a_starter_says_what_it_does_in_the_language_of_the_reader(workspace, dj
     client = browser(language)
     client.force_login(django_user_model.objects.get(username="ada"))
     assert said[language] in page(client, f"/workspaces/{workspace.id}/functions/new")
+
+
+@LANGUAGES
+def test_what_the_edge_says_to_a_page_is_in_the_language_of_the_reader(workspace, edge, language):
+    said = {"en": "Sign in again", "ko": "다시 로그인하세요", "ja": "もう一度サインインしてください"}
+    answer = edge.call("GET", f"/stream/{workspace.id}/fn-none/logs", headers={"accept-language": language})
+    assert answer.status_code == 401
+    assert said[language] in answer.text
+
+
+@pytest.mark.parametrize("language", ["ko", "ja"])
+@pytest.mark.parametrize("path", ["", "workspaces/", "work/", "system/", "auth/user/", "accounts/apitoken/"])
+def test_the_operator_site_is_translated_too(embedded, person, language, path):
+    client = browser(language)
+    client.force_login(person("root", operator=True))
+    shown = page(client, f"/operator/{path}")
+    assert f'<html lang="{language}"' in shown
+    assert {"ko": "로그아웃", "ja": "サインアウト"}[language] in shown
