@@ -38,7 +38,7 @@ LEASE = timedelta(seconds=35)
 APPLYING_LEASE = timedelta(seconds=130)
 ATTEMPT_LIMIT = 5
 UNDO_TIME = timedelta(minutes=3)
-"""How much longer than its deadline a failing deployment may try to bring back what was live before."""
+"""How long a failing deployment may try to bring back what was live before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ class Deployment:
         return replace(self, attempts=max(0, self.attempts - 1), leased_until=None, warning=warning)
 
     def failing(self, error: str) -> Deployment:
-        """It can only fail now; what it has begun has to be undone first."""
-        return self.moved(error=error[:8000], warning=None)
+        """It can only fail now; what it has begun has to be undone first, which has a time of its own."""
+        return self.moved(error=error[:8000], warning=None, entered_at=clock.now())
 
     def failed(self, error: str) -> Deployment:
         return self.entering(DeploymentStatus.FAILED, error=error[:8000])
@@ -146,6 +146,6 @@ class Deployment:
 
     @property
     def beyond_undoing(self) -> bool:
-        """Whether even its undoing was tried for too long or too often."""
-        late = self.deadline is not None and clock.now() > self.deadline + UNDO_TIME
-        return late or self.attempts > 2 * ATTEMPT_LIMIT
+        """Whether even its undoing, which began with its failing, was tried for too long or too often."""
+        late = clock.now() > (self.entered_at or self.created_at) + UNDO_TIME
+        return late or self.attempts > ATTEMPT_LIMIT

@@ -30,6 +30,8 @@ from faasweb.usecases.tasks import GO_ON_DEPLOYING, RUN_BUILD
 WAIT_S = 5.0  # until a part that is away is asked again
 LEASE = timedelta(seconds=35)
 """A build whose worker has not been heard of for so long is taken over."""
+JUST_ASKED = timedelta(seconds=2)
+"""A Builder Service that was asked so short a time ago is asked again by whoever asked it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,18 @@ class Builds:
         """Take the build one step further. Safe to repeat: a finished build is returned as it is.
 
         The attempt is counted before the work, so that a source that kills its worker ends the build after three.
+        To ask a Builder Service how far it is kills nobody and is no attempt: the deadline alone ends the asking.
         """
         build = self.repository.get(build_id)
-        if build.status.finished or self.is_running(build):
+        if build.status.finished or self.is_running(build) or _was_just_asked(build):
             return build
         if build.overdue or build.worn_out:
             return self.give_up(build)
-        try:
-            build = self.repository.save(build.attempted())
-        except Conflict:
-            return self.repository.get(build_id)  # another worker was faster
+        if build.external_id is None:
+            try:
+                build = self.repository.save(build.attempted())
+            except Conflict:
+                return self.repository.get(build_id)  # another worker was faster
         progress = self._advance(build)
         if progress.again_in_s is not None:
             RUN_BUILD.enqueue(self.queue, build_id, delay_s=progress.again_in_s)
@@ -144,7 +148,7 @@ class Builds:
             progress = self.builder.advance(build, stored_source(self.code, build.code_key), log.say)
         except Unavailable as exc:
             log.say_once("system", f"waiting: {exc.message}")
-            return Progress(build.moved(), again_in_s=WAIT_S)
+            return Progress(build.held_up(exc.message), again_in_s=WAIT_S)
         except FaaswebError as exc:
             log.say("system", exc.message)
             return Progress(build.failed(exc.message))
@@ -156,7 +160,8 @@ class Builds:
         """Store what came out.
 
         When a heartbeat got no answer, or another worker took the build over from one that seemed dead, the revision
-        has moved: a finished build is right in any case, whoever made it; anything else is left to the other.
+        has moved: a finished build is right in any case, whoever made it, and so is the task of a Builder Service where
+        none is known yet; anything else is left to the other. The reaper goes on with what nobody does.
         """
         try:
             return replace(progress, build=self.repository.save(replace(progress.build, revision=revision)))
@@ -168,7 +173,8 @@ class Builds:
 
     def _keep_result(self, result: Build) -> Build:
         stored = self.repository.get(result.id)
-        if stored.status.finished or not result.status.finished:
+        handed_in = result.external_id is not None and stored.external_id is None
+        if stored.status.finished or not (result.status.finished or handed_in):
             return stored
         return self.repository.save(replace(result, revision=stored.revision))
 
@@ -181,9 +187,15 @@ class Builds:
                 GO_ON_DEPLOYING.enqueue(self.queue, function.deploying)
 
 
+def _was_just_asked(build: Build) -> bool:
+    """Two tasks for one build may be queued, after a crash or by an operator: one of them goes on, the other ends."""
+    return build.external_id is not None and timedelta(0) <= clock.now() - build.updated_at < JUST_ASKED
+
+
 def _used_up(build: Build) -> str:
     reason = "it was not finished within 10 minutes" if build.overdue else f"it failed {build.attempts} times"
-    return f"The build was given up: {reason}. Deploy again to retry."
+    trouble = f" {build.trouble}" if build.trouble else ""
+    return f"The build was given up: {reason}.{trouble} Deploy again to retry."
 
 
 def _key_part(filename: str) -> str:

@@ -71,6 +71,13 @@ class Invocation:
         await self.recorder.record(execution)
         return execution
 
+    @property
+    def broke_off(self) -> bool:
+        """Whether the answer, read as far as it came, ended too early. An empty 500 is all a failed handler says."""
+        if self.head is None or self.answer.report().outcome == "ok":
+            return False
+        return self.size > 0 or self.head.status != 500
+
     def failure(self) -> FaaswebError | None:
         """Why there is no answer; None when there is one."""
         if self.head is not None:

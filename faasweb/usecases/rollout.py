@@ -196,7 +196,13 @@ class Rollout:
         is_live = function.live is not None and function.live.deployment_id == deployment.id
         passed = DeploymentStatus.LIVE if is_live else DeploymentStatus.REPLACED
         status = passed if deployment.error is None else DeploymentStatus.FAILED
-        return self._enter(deployment, status, warning=deployment.warning)
+        return self._enter(deployment, status, warning=deployment.warning, version=self._made_version(deployment))
+
+    def _made_version(self, deployment: Deployment) -> int | None:
+        """Its number, unless it failed between taking the number and making the version."""
+        with contextlib.suppress(NotFound):
+            return self.versions.get(deployment.function_id, deployment.version or 0).number
+        return None
 
     def _settle(self, function: Function, ended: Deployment) -> None:
         """Of the earlier deployments the one that answers is live; those that answered before it are replaced."""

@@ -84,6 +84,20 @@ def test_a_deployment_killed_at_any_step_ends(new_world: Callable[[], World], na
     assert blow_at > 10
 
 
+@pytest.mark.parametrize("name", ["second", "without instant mode", "roll back"])
+def test_a_deployment_whose_workers_come_back_after_all_deadlines_ends(new_world: Callable[[], World], name: str):
+    scenario, killed, blow_at, ends = SCENARIOS[name], True, 0, set()
+    while killed:
+        blow_at += 1
+        world = new_world()
+        function = scenario.prepare(world)
+        begin = partial(scenario.begin, world, function)
+        killed = world.survive(begin, blow_at, after=True, lost=True, away_s=900)
+        world.check(function)
+        ends.add(world.stored.deployments.list(function.id)[0].status)
+    assert ends == {DeploymentStatus.LIVE, DeploymentStatus.FAILED}
+
+
 def assert_it_can_be_deployed_again(world: World, function: Function) -> None:
     world.runtime.sick, world.builder.failure = set(), ""
     world.platform.functions.edit(ANNA, function.ref, Changes(source=Source.single(HELLO)))

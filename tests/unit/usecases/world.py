@@ -111,10 +111,12 @@ class World:
             self.platform.upkeep.reap()
         raise AssertionError(f"open for ever: {work}")
 
-    def survive(self, begin: Callable[[], object], blow_at: int, *, after: bool, lost: bool) -> bool:
+    def survive(
+        self, begin: Callable[[], object], blow_at: int, *, after: bool, lost: bool, away_s: float = 41
+    ) -> bool:
         """Do it with a process that is killed at one call; then others go on. False when it was not killed.
 
-        ``lost`` is whether the queue forgets the task it had given out.
+        ``lost`` is whether the queue forgets the task it had given out, ``away_s`` when the others come.
         """
         self.fuse.arm(blow_at, after=after)
         with suppress(Killed):
@@ -125,7 +127,7 @@ class World:
         self.queue.working = False
         if lost:
             self.queue.waiting.clear()
-        self.later(seconds=41)
+        self.later(seconds=away_s)
         self.platform.upkeep.reap()
         self.settle()
         return killed
@@ -143,12 +145,12 @@ class World:
         self._check_live(function, deployments)
 
     def _check_versions(self, function: Function, deployments: Any) -> None:
-        """One for each deployment that came so far, numbered without gaps, and none twice."""
+        """One for each deployment that came so far, and none twice. A number may be missing, but never comes again."""
         numbers = [version.number for version in self.stored.versions.list(function.id)]
-        assert numbers == list(range(function.last_version, 0, -1))
         made = [item.version for item in deployments if item.version and item.rollback_to is None]
-        assert len(made) == len(set(made)), made
-        assert set(numbers) <= set(made)
+        assert sorted(made) == sorted(numbers)
+        assert len(set(numbers)) == len(numbers)
+        assert function.last_version >= max(numbers, default=0)
         builds = [version.build_id for version in self.stored.versions.list(function.id)]
         assert len(builds) == len(set(builds))
 
