@@ -1,5 +1,6 @@
 """The first thing a request meets: which stack answers it, and how much body it may bring."""
 
+import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -33,6 +34,10 @@ class ClientGone(Exception):
     """The client hung up before its request had arrived."""
 
 
+class BrokenOff(Exception):
+    """The answer ends in its middle. The caller's connection is cut, for a proper end would tell that it is whole."""
+
+
 class Router:
     """An ASGI application that hands each request to one of two others.
 
@@ -63,7 +68,8 @@ class Router:
         except ClientGone:
             return
         else:
-            await app(scope, receive, send)
+            with contextlib.suppress(BrokenOff):  # the server cuts what never got its last message
+                await app(scope, receive, send)
 
 
 class BoundedWsgi:

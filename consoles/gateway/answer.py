@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from django.http import StreamingHttpResponse
 
+from faasweb.routing import BrokenOff
 from faasweb.usecases.invocations import Invocation
 
 RECORDED_WITHIN_S = 0.25
@@ -47,7 +48,7 @@ class Call:
         await asyncio.wait({self.end(whole=True)}, timeout=RECORDED_WITHIN_S)
 
     async def chunks(self, length: int | None) -> AsyncIterator[bytes]:
-        """The body as it arrives, ``length`` bytes where the function said so."""
+        """The body as it arrives, ``length`` bytes where the function said so. Raises BrokenOff."""
         left = length
         try:
             async for chunk in self.body:
@@ -57,6 +58,8 @@ class Call:
                     return
                 left = None if left is None else left - len(chunk)
                 yield chunk
+            if self.invocation.broke_off:
+                raise BrokenOff
         finally:
             await asyncio.shield(self.end())
 

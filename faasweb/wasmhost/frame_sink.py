@@ -1,6 +1,7 @@
 """Writes a guest's response as frames to the client's connection, as the guest produces it."""
 
 import socket
+from http import HTTPStatus
 
 from faasweb.wasmhost.frames import CONTENT_TYPE, Data, End, Head, encode
 from faasweb.wasmhost.http_wire import LAST_CHUNK, chunk, chunked_head
@@ -20,12 +21,13 @@ class FrameSink:
         self._sock = sock
         self._pending = bytearray(chunked_head(CONTENT_TYPE))
         self._body = bytearray()
-        self._started = False
+        self._status: int | None = None
+        self._sent = False
         self.sandbox: Sandbox | None = None
         self.broken = False
 
     def head(self, status: int, headers: Headers) -> None:
-        self._started = True
+        self._status = status
         self._pending += chunk(encode(Head(status, [(name, value.decode("latin-1")) for name, value in headers])))
 
     def body(self, data: bytes) -> None:
@@ -36,11 +38,13 @@ class FrameSink:
     def flush(self) -> None:
         """Raises Stopped when the client is gone or does not read."""
         self._frame_body()
-        if self._started and self._pending:
+        if self._status is not None and self._pending:
             self._send(self.sandbox.left_s() if self.sandbox else LAST_WORDS_TIMEOUT_S)
 
     def end(self, end: End) -> None:
         """The last frame. A client that is gone by now is not worth an error."""
+        if end.outcome != "ok" and self._status != HTTPStatus.INTERNAL_SERVER_ERROR and not self._sent:
+            self._take_back()
         self._frame_body()
         self._pending += chunk(encode(end)) + LAST_CHUNK
         if not self.broken:
@@ -49,6 +53,11 @@ class FrameSink:
             except Stopped:
                 return
 
+    def _take_back(self) -> None:
+        """Forget an answer of which nothing is under way yet: none is better than half of one that looks whole."""
+        self._body.clear()
+        self._pending = bytearray(chunked_head(CONTENT_TYPE))
+
     def _frame_body(self) -> None:
         if self._body:
             self._pending += chunk(encode(Data(bytes(self._body))))
@@ -56,6 +65,7 @@ class FrameSink:
 
     def _send(self, timeout_s: float) -> None:
         try:
+            self._sent = True
             self._sock.settimeout(max(0.001, timeout_s))
             self._sock.sendall(self._pending)
         except TimeoutError as error:

@@ -1,6 +1,7 @@
 """Function routes, through the router and the edge stack."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -233,6 +234,34 @@ def test_an_answer_is_passed_on_while_it_arrives(embedded, workspace, trickle):
     assert (start["status"], first["body"], early) == (200, b"one", 0)
     assert [message["body"] for message in rest if message.get("body")] == [b"two", b"three"]
     assert recorded(embedded, trickle)[0].response_body.text == "onetwothree"
+
+
+def test_an_answer_that_stops_in_its_middle_never_gets_its_last_message(embedded, workspace, trickle, monkeypatch):
+    """The server then cuts the connection; a proper end would tell the caller that this was all."""
+    invoke = embedded.runtime.invoke
+
+    async def failing(*args):
+        answer = await invoke(*args)
+        answer.result = replace(answer.result, outcome="timeout", error="The function did not finish its answer.")
+        return answer
+
+    monkeypatch.setattr(embedded.runtime, "invoke", failing)
+    caller = Caller(f"/fn/{workspace.id}/trickle/")
+
+    asyncio.run(caller.run())
+
+    messages = [caller.sent.get_nowait() for _ in range(caller.sent.qsize())]
+    assert [message["body"] for message in messages[1:]] == [b"one", b"two", b"three"]
+    assert all(message["more_body"] for message in messages[1:])
+    assert recorded(embedded, trickle)[0].error == "The function did not finish its answer."
+
+
+def test_the_empty_answer_of_a_failed_handler_is_whole(edge, embedded, workspace):
+    embedded.deployed(workspace, answering("1 / 0"), "failing")
+
+    answer = edge.call("GET", f"/fn/{workspace.id}/failing")
+
+    assert (answer.status_code, answer.content) == (500, b"")
 
 
 def test_a_caller_who_hangs_up_ends_the_run_and_it_is_recorded(embedded, workspace, trickle):
