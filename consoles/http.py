@@ -45,6 +45,8 @@ STATUS: dict[type[errors.FaaswebError], int] = {
     errors.TooLarge: 413,
     errors.RateLimited: 429,
     errors.TimedOut: 504,
+    errors.BuilderTimedOut: 504,
+    errors.BuilderBroken: 502,
     errors.Unavailable: 503,
 }
 # Refusals of the framework itself, which know a status only.

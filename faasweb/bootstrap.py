@@ -34,6 +34,8 @@ from faasweb.usecases.upkeep import Readiness, Upkeep
 from faasweb.usecases.workspaces import Workspaces
 
 if TYPE_CHECKING:
+    import httpx
+
     from faasweb.adapters.runtime.wasm import WasmRuntime
 
 
@@ -174,9 +176,25 @@ def _toolchain() -> Toolchain:
 
 
 def _builder(code: CodeStore, registry: ImageRegistry) -> Builder:
+    if settings.BUILDER_SERVICE_URL:
+        from faasweb.adapters.builder.http import HttpBuilder
+
+        return HttpBuilder(
+            _builder_service(),
+            code,
+            _toolchain(),
+            registry_url=settings.ECR_REGISTRY_URL,
+            for_images=settings.RUNTIME != "embedded",
+        )
     from faasweb.adapters.builder.local import LocalBuilder
 
     return LocalBuilder(_toolchain(), code, registry)
+
+
+def _builder_service() -> httpx.Client:
+    import httpx
+
+    return httpx.Client(base_url=settings.BUILDER_SERVICE_URL, timeout=httpx.Timeout(15, connect=5))
 
 
 def _registry() -> ImageRegistry:

@@ -9,6 +9,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONCE
@@ -66,6 +67,15 @@ def env_list(name: str, default: str = "") -> list[str]:
         except ValueError as exc:
             raise ImproperlyConfigured(f"{name}: not a JSON array") from exc
     return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def env_url(name: str) -> str:
+    """An http or https address without a slash at its end; empty when it is not set."""
+    value = env(name, "").rstrip("/")
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ImproperlyConfigured(f"{name}={value!r}: write an address like http://builder.example.com:8000")
+    return value
 
 
 def env_path(name: str, default: str) -> Path:
@@ -143,11 +153,16 @@ AWS_REGION = env("AWS_REGION", "ap-northeast-2")
 AWS_ENDPOINT_URL = env("AWS_ENDPOINT_URL", "")
 DYNAMODB_TABLE_NAME = env("DYNAMODB_TABLE_NAME", "")
 S3_BUCKET_NAME = env("S3_BUCKET_NAME", "")
-BUILDER_SERVICE_URL = env("BUILDER_SERVICE_URL", "")
+BUILDER_SERVICE_URL = env_url("BUILDER_SERVICE_URL")
 LOKI_SERVICE_URL = env("LOKI_SERVICE_URL", "")
 PROMETHEUS_SERVICE_URL = env("PROMETHEUS_SERVICE_URL", "")
 ECR_REGISTRY_URL = env("ECR_REGISTRY_URL", "")
 RUNTIME = env_choice("FAASWEB_RUNTIME", ("embedded", "kubernetes", "builder"))
+if RUNTIME == "embedded" and BUILDER_SERVICE_URL and not S3_BUCKET_NAME:
+    raise ImproperlyConfigured(
+        "BUILDER_SERVICE_URL: functions that run on this machine need their components here, so set S3_BUCKET_NAME to "
+        "the bucket that the Builder Service writes to"
+    )
 WASMHOST_PROCESSES = env_int("FAASWEB_WASMHOST_PROCESSES", min(4, os.cpu_count() or 1), 1, 64)
 EXECUTION_RETENTION_DAYS = env_int("FAASWEB_EXECUTION_RETENTION_DAYS", 14, 1, 3650)
 CORS_ORIGINS = env_list("CORS_ORIGINS")

@@ -72,7 +72,11 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One run from source to component, a task of the JSON API. A finished build never changes again."""
+    """One run from source to component, a task of the JSON API. A finished build never changes again.
+
+    ``external_id`` is the task of a Builder Service that works on it, ``misses`` how often in a row that service did
+    not know the task. ``trouble`` is what it waits for now, a sentence; None while all goes well.
+    """
 
     id: str
     workspace_id: str
@@ -87,6 +91,8 @@ class Build:
     status: BuildStatus = BuildStatus.PENDING
     attempts: int = 0
     external_id: str | None = None
+    misses: int = 0
+    trouble: str | None = None
     artifact: Artifact | None = None
     image: str | None = None
     error: str | None = None
@@ -122,14 +128,23 @@ class Build:
     def attempted(self) -> Build:
         """One more try begins. Saved before the work, so that a try that kills its worker is counted too."""
         status = BuildStatus.BUILDING if self.status is BuildStatus.PENDING else self.status
-        return replace(self, status=status, attempts=self.attempts + 1, updated_at=clock.now())
+        return replace(self, status=status, attempts=self.attempts + 1, trouble=None, updated_at=clock.now())
 
     def moved(self) -> Build:
         """Asked again later: a step further, or held up by a part that is away. Neither is a failed attempt."""
         return replace(self, attempts=0, updated_at=clock.now())
 
-    def waiting(self, external_id: str) -> Build:
-        return replace(self, status=BuildStatus.BUILDING, external_id=external_id, updated_at=clock.now())
+    def held_up(self, trouble: str) -> Build:
+        """A part that is away holds it up. Only the deadline ends that, and then this is the reason."""
+        return replace(self.moved(), trouble=trouble[:2000])
+
+    def waiting(self, external_id: str, status: BuildStatus = BuildStatus.BUILDING) -> Build:
+        """A Builder Service works on it as its task ``external_id``, and has got as far as ``status``."""
+        return replace(self, status=status, external_id=external_id, misses=0, trouble=None, updated_at=clock.now())
+
+    def missed(self, trouble: str) -> Build:
+        """The Builder Service did not know the task this time."""
+        return replace(self.held_up(trouble), misses=self.misses + 1)
 
     def built(self, artifact: Artifact) -> Build:
         """The component exists; the image is being pushed."""

@@ -103,3 +103,11 @@ class MetricsUnavailable(Unavailable):
 
 class BuilderUnavailable(Unavailable):
     code = "BUILDER_CONNECTION_ERROR"
+
+
+class BuilderTimedOut(BuilderUnavailable):
+    """The Builder Service was reached and did not answer in time."""
+
+
+class BuilderBroken(BuilderUnavailable):
+    """The Builder Service answered with an error of its own, or with something that no Builder Service says."""
