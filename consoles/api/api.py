@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI, Schema
+from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from consoles.api import builds, deployments, executions, functions, invocations, observing, tokens, workspaces
@@ -26,7 +24,7 @@ class JsonApi(NinjaAPI):
 api = JsonApi(
     title="faasweb",
     version=VERSION,
-    description="Turns a Python file into a live HTTP function. Errors have one shape: see the default answer.",
+    description="Turns a Python file into a live HTTP function. Every error has one shape.",
     urls_namespace="api",
     openapi_url=None,  # served at the root, see consoles/api/docs.py
     auth=Caller(),
@@ -41,18 +39,6 @@ api.add_router("", observing.router, tags=["logs and metrics"])
 api.add_router("/v1", builds.router, tags=["builds"])
 api.add_router("/v1", deployments.router, tags=["builds"])
 api.add_router("/tokens", tokens.router, tags=["tokens"])
-
-
-class Refusal(Schema):
-    code: str
-    message: str
-    details: dict[str, Any]
-
-
-class RefusalOut(Schema):
-    """Every error: ``code`` is for programs, ``message`` for people, ``details.field`` names a wrong field."""
-
-    error: Refusal
 
 
 @api.exception_handler(Exception)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
-from consoles.api.api import RefusalOut, api
-from consoles.http import json_answer
+from consoles.api.api import api
+from consoles.api.openapi import description
+from consoles.http import json_text
 
 
 class LocalSwagger(Swagger):
@@ -22,12 +23,12 @@ class LocalSwagger(Swagger):
         return reverse("openapi")
 
 
-_swagger = LocalSwagger({"validatorUrl": None})
+_swagger = LocalSwagger({"validatorUrl": None, "docExpansion": "list", "defaultModelsExpandDepth": 0})
 
 
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
-    return json_answer(_schema())
+    return HttpResponse(_described(), content_type="application/json")
 
 
 @require_safe
@@ -35,17 +36,12 @@ def docs(request: HttpRequest) -> HttpResponse:
     return _swagger.render_page(request, api)
 
 
+@require_safe
+def redoc(request: HttpRequest) -> HttpResponse:
+    """There is one page of the description; who knows the other name of it from earlier is sent there."""
+    return HttpResponseRedirect(reverse("api-docs"))
+
+
 @cache
-def _schema() -> dict[str, Any]:
-    """ninja's schema, with the one error answer that every operation has."""
-    schema: dict[str, Any] = dict(api.get_openapi_schema(path_prefix="/api/"))
-    refusal = RefusalOut.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema["components"]["schemas"].update(refusal.pop("$defs"), RefusalOut=refusal)
-    answer = {
-        "description": "An error",
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RefusalOut"}}},
-    }
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            operation["responses"]["default"] = answer
-    return schema
+def _described() -> bytes:
+    return json_text(description())

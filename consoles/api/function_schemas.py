@@ -5,32 +5,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from django.urls import reverse
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from consoles.api.wire import CamelSchema, Moment
+from consoles.api.wire import CamelSchema, Description, Moment, Name
 from faasweb.domain.clock import as_utc
 from faasweb.domain.errors import InvalidInput
-from faasweb.domain.functions import RUNTIME, EnvironmentVariable, Function, FunctionSettings, FunctionStatus
+from faasweb.domain.functions import METHODS, RUNTIME, EnvironmentVariable, Function, FunctionSettings, FunctionStatus
 from faasweb.domain.source import Source
 from faasweb.usecases.functions import MASK, Changes, merged_environment
+
+# What the domain checks, said to who reads the description; its refusals are sentences.
+_METHOD = {"type": "string", "pattern": f"^(?:{'|'.join(METHODS)})$"}
+_VARIABLE = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$"}
+Code = Annotated[
+    str,
+    WithJsonSchema(
+        {"type": "string", "contentEncoding": "base64", "minLength": 4, "description": "Base64 of UTF-8 text"}
+    ),
+]
+HttpMethods = Annotated[list[str], WithJsonSchema({"type": "array", "items": _METHOD, "minItems": 1})]
+Environment = Annotated[
+    dict[str, str],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": _VARIABLE,
+            "additionalProperties": {"type": "string", "pattern": r"^[^\x00]*$"},
+        }
+    ),
+]
+OutboundHosts = Annotated[
+    list[str],
+    Field(
+        description="Where the function may connect to; * for everywhere",
+        examples=[["https://api.example.com", "http://*.example.com:8080"]],
+    ),
+]
 
 
 class FunctionIn(CamelSchema):
     """``code`` is Base64 of UTF-8 text. ``status`` is understood and left to the server, as deployments set it."""
 
-    name: str
-    code: str
-    description: str | None = None
+    name: Name
+    code: Code
+    description: Description | None = None
     runtime: str = Field(RUNTIME, max_length=100)
     memory: int = Field(256, ge=128, le=1024, description="MB")
     timeout: int = Field(30, ge=1, le=900, description="seconds")
-    http_methods: list[str] = ["GET"]
-    environment_variables: dict[str, str] = {}
-    allowed_outbound_hosts: list[str] = []
+    http_methods: HttpMethods = ["GET"]
+    environment_variables: Environment = {}
+    allowed_outbound_hosts: OutboundHosts = []
     status: FunctionStatus | None = None
 
     def settings(self) -> FunctionSettings:
@@ -47,17 +76,17 @@ class FunctionIn(CamelSchema):
 class FunctionChanges(CamelSchema):
     """What is absent stays. null empties ``description``, ``invocationUrl`` and ``lastDeployed``."""
 
-    name: str | None = None
-    code: str | None = None
-    description: str | None = None
+    name: Name | None = None
+    code: Code | None = None
+    description: Description | None = None
     runtime: str | None = Field(None, max_length=100)
     memory: int | None = Field(None, ge=128, le=1024, description="MB")
     timeout: int | None = Field(None, ge=1, le=900, description="seconds")
-    http_methods: list[str] | None = None
-    environment_variables: dict[str, str] | None = Field(
+    http_methods: HttpMethods | None = None
+    environment_variables: Environment | None = Field(
         None, description=f"Replaces all of them; a value sent as {MASK} stays what it is."
     )
-    allowed_outbound_hosts: list[str] | None = None
+    allowed_outbound_hosts: OutboundHosts | None = None
     invocation_url: str | None = Field(None, max_length=2000)
     last_deployed: datetime | None = None
     status: FunctionStatus | None = None

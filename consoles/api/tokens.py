@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from ninja import P, PathEx, Router, Status
+from pydantic import Field
 
 from consoles.api.doors import actor_of
-from consoles.api.wire import CamelSchema, Moment
+from consoles.api.wire import CamelSchema, Moment, Name, WorkspaceId
 from consoles.http import ConsoleRequest
 from faasweb.domain.access import Actor, Need, Scope
 from faasweb.domain.clock import as_utc
@@ -19,9 +21,9 @@ router = Router(by_alias=True)
 class TokenIn(CamelSchema):
     """Without ``workspaces`` it reaches all of its user's. Times without an offset are UTC."""
 
-    name: str
-    scopes: list[Scope] = [Scope.READ]
-    workspaces: list[str] | None = None
+    name: Name
+    scopes: Annotated[list[Scope], Field(json_schema_extra={"minItems": 1})] = [Scope.READ]
+    workspaces: Annotated[list[WorkspaceId], Field(json_schema_extra={"minItems": 1})] | None = None
     expires_at: datetime | None = None
 
 

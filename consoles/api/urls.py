@@ -19,6 +19,7 @@ urlpatterns = [
     path("readyz", root.readyz, name="readyz"),
     path("openapi.json", docs.openapi, name="openapi"),
     path("docs", docs.docs, name="api-docs"),
+    path("redoc", docs.redoc),
     path("api/", api.urls),
     re_path(r"^api(?:/|$)", unknown),
 ]

@@ -15,6 +15,8 @@ from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
 
 from consoles.http import json_text
 from faasweb.domain.clock import KST, as_utc
+from faasweb.domain.ids import WORKSPACE_PATTERN
+from faasweb.domain.names import DESCRIPTION_LIMIT, NAME_LIMIT
 
 DEPTH_LIMIT = 100
 
@@ -29,6 +31,21 @@ Moment = Annotated[
     PlainSerializer(in_kst, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+Name = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": NAME_LIMIT,
+            "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
+        }
+    ),
+]
+WorkspaceId = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{WORKSPACE_PATTERN}$"})]
+Description = Annotated[str, WithJsonSchema({"type": "string", "maxLength": DESCRIPTION_LIMIT})]
 
 
 def camel(name: str) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from ninja import Router, Status
 
 from consoles.api.doors import actor_of, allow, enter
-from consoles.api.wire import CamelSchema, Moment
+from consoles.api.wire import CamelSchema, Description, Moment, Name
 from consoles.http import ConsoleRequest
 from faasweb.domain.access import Need
 from faasweb.domain.workspaces import Workspace
@@ -12,15 +12,15 @@ router = Router(by_alias=True)
 
 
 class WorkspaceIn(CamelSchema):
-    name: str
-    description: str | None = None
+    name: Name
+    description: Description | None = None
 
 
 class WorkspaceChanges(CamelSchema):
     """What is absent stays; a description of null becomes empty."""
 
-    name: str | None = None
-    description: str | None = None
+    name: Name | None = None
+    description: Description | None = None
 
 
 class WorkspaceOut(CamelSchema):

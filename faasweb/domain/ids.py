@@ -9,8 +9,10 @@ import uuid
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _SHORT = f"[{ALPHABET}]{{8}}"
 DEFAULT_WORKSPACE = "ws-default"
-_WORKSPACE = re.compile(rf"ws-(?:{_SHORT}|default)\Z")
-_FUNCTION = re.compile(rf"fn-{_SHORT}\Z")
+WORKSPACE_PATTERN = f"ws-(?:{_SHORT}|default)"
+_WORKSPACE = re.compile(rf"{WORKSPACE_PATTERN}\Z")
+FUNCTION_PATTERN = f"fn-{_SHORT}"
+_FUNCTION = re.compile(rf"{FUNCTION_PATTERN}\Z")
 
 
 def short_id() -> str:

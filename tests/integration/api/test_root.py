@@ -3,10 +3,12 @@
 import json
 import re
 
+import jsonschema_rs
 import pytest
 from django.test import Client
 from django.test.client import RequestFactory
 
+from consoles.api.examples import SCHEMAS
 from consoles.api.root import status
 from tests.integration.conftest import Api
 
@@ -67,10 +69,72 @@ def test_the_description_names_every_operation_once_and_its_errors(embedded):
         names
     )
     for operation in operations:
-        assert operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"]
-        assert operation["security"]
+        refused = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert {"401", "429", "500", "503"} <= set(refused)
+        assert all(answer["$ref"].startswith("#/components/responses/") for answer in refused.values())
+        assert operation["security"][0] == {"token": []}
+    for answer in schema["components"]["responses"].values():
+        assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/RefusalOut"}
     assert schema["info"]["title"] == "faasweb"
     assert all(path.startswith("/api/") for path in schema["paths"])
+
+
+def answers_of(schema, operation_id):
+    (found,) = [
+        operation
+        for path in schema["paths"].values()
+        for operation in path.values()
+        if operation["operationId"] == operation_id
+    ]
+    return set(found["responses"])
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "statuses"),
+    [
+        ("list_tokens", "200"),
+        ("list_workspaces", "200 403"),
+        ("get_function", "200 403 404"),
+        ("list_executions", "200 400 403 404"),
+        ("create_workspace", "201 400 403 413"),
+        ("create_function", "201 400 403 404 409 413"),
+        ("delete_function", "204 403 404 409"),
+        ("build_and_push", "202 400 403 404 413"),
+        ("deploy", "200 400 403 404 409 413"),
+        ("invoke_function", "200 400 403 404 405 413 504"),
+    ],
+)
+def test_the_description_says_how_each_operation_can_end(embedded, operation_id, statuses):
+    schema = Api().get("/openapi.json").json()
+
+    assert answers_of(schema, operation_id) == {*statuses.split(), "401", "429", "500", "503"}
+
+
+def test_a_change_by_a_browser_needs_the_csrf_token_too(embedded):
+    schema = Api().get("/openapi.json").json()
+
+    paths = schema["paths"]["/api/workspaces"]
+    assert paths["get"]["security"] == [{"token": []}, {"session": []}]
+    assert paths["post"]["security"] == [{"token": []}, {"session": [], "csrf": []}]
+    assert set(schema["components"]["securitySchemes"]) == {"token", "session", "csrf"}
+
+
+def test_every_example_is_an_example_of_what_it_stands_at(embedded):
+    schema = Api().get("/openapi.json").json()
+    examples = {
+        name: found["examples"] for name, found in schema["components"]["schemas"].items() if "examples" in found
+    }
+
+    assert set(examples) == set(SCHEMAS)
+    for name, (example,) in examples.items():
+        whole = {"$ref": f"#/components/schemas/{name}", "components": schema["components"]}
+        jsonschema_rs.validator_for(whole, validate_formats=True).validate(example)
+
+
+def test_the_earlier_name_of_the_page_leads_to_it(embedded):
+    answer = Api().get("/redoc")
+
+    assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
 
 
 def test_the_page_of_the_description_fetches_nothing_from_elsewhere(embedded):
