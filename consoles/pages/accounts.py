@@ -147,9 +147,7 @@ def create_token(request: PageRequest, actor: Actor) -> HttpResponseBase:
     except FaaswebError as exc:
         form.add_error(None, exc.message)
         return _account(request, actor, form, SetPassword(_user(request)), status=422)
-    answer = _account(request, actor, TokenForm(), SetPassword(_user(request)), secret=secret)
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return _account(request, actor, TokenForm(), SetPassword(_user(request)), secret=secret)
 
 
 @takes("POST")

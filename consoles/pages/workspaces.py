@@ -142,6 +142,8 @@ def remove_member(request: PageRequest, workspace: Workspace, user_id: int) -> H
         request.platform.access.remove_member(actor_of(request), workspace.id, user_id)
     except FaaswebError as exc:
         messages.error(request, exc.message)
+    if not request.platform.access.may(actor_of(request), workspace.id, Need.READ):
+        return went_to(request, "workspace-list")  # somebody left
     return went_to(request, "workspace-settings", workspace.id)
 
 

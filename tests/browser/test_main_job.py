@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.server import Server
 from tests.browser.things import Things
 
-CALL = '''import os
+CALL = """import os
 
 from spin_sdk import http
 from spin_sdk.http import Request, Response
@@ -20,7 +20,7 @@ class IncomingHandler(http.IncomingHandler):
     def handle_request(self, request: Request) -> Response:
         print("printed by version two")
         return Response(200, {"content-type": "text/plain"}, os.environ.get("MOOD", "plain").encode())
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_a_disabled_function_refuses_calls(page):
     tab(page, "Settings")
     page.get_by_role("button", name="Disable", exact=True).last.click()
     expect(page.locator("#fn-state")).to_contain_text("Disabled")
-    assert page.request.get(address(page)).status == 503
+    assert page.request.get(address(page)).status == 400
     page.get_by_role("button", name="Enable", exact=True).last.click()
     expect(page.locator("#fn-state")).to_contain_text("Live")
     assert page.request.get(address(page)).status == 200

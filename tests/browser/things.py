@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 DEPLOY_S = 90
-GREETING = '''import json
+GREETING = """import json
 
 from spin_sdk import http
 from spin_sdk.http import Request, Response
@@ -25,7 +25,7 @@ class IncomingHandler(http.IncomingHandler):
         if name == "boom":
             raise ValueError("nobody is called boom")
         return Response(200, {"content-type": "application/json"}, json.dumps({"hello": name}).encode())
-'''
+"""
 
 
 @dataclass(frozen=True)
