@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -147,6 +148,28 @@ def _repositories() -> Repositories:
     from faasweb.adapters.repositories import sqlite
 
     return sqlite.open_repositories(settings.DATA_DIR / "faasweb.db")
+
+
+def create_table(say: Callable[[str], None]) -> None:
+    """Make the table in DynamoDB, if it is not there; ``say`` hears what was done."""
+    from faasweb.adapters.repositories import provisioning
+
+    provisioning.create_table(_aws("dynamodb"), _table_name(), say)
+
+
+def adopt_table(say: Callable[[str], None], *, dry_run: bool) -> Iterable[str]:
+    """Make a table of the earlier system usable; the lines of a summary."""
+    from faasweb.adapters.repositories.adoption import Adoption
+
+    adoption = Adoption(_aws("dynamodb"), _table_name(), _code_store(), say, dry_run=dry_run)
+    return adoption.run().lines(dry_run=dry_run)
+
+
+def _table_name() -> str:
+    if not settings.DYNAMODB_TABLE_NAME:
+        raise ImproperlyConfigured("set DYNAMODB_TABLE_NAME to the table's name")
+    name: str = settings.DYNAMODB_TABLE_NAME
+    return name
 
 
 def _code_store() -> CodeStore:

@@ -6,7 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,6 @@ from faasweb.adapters.repositories.assembly import repositories_over
 from faasweb.adapters.repositories.dynamodb_values import condition, from_item, to_item, update_expression
 from faasweb.adapters.repositories.executions import RETENTION
 from faasweb.adapters.repositories.table import (
-    EXPIRES,
     FIRST,
     LAST,
     Check,
@@ -50,23 +49,6 @@ BUSY = "The storage is busy: too many writers want the same items."
 def open_repositories(client: Any, table_name: str, *, retention: timedelta = RETENTION) -> Repositories:
     """``client`` is ``boto3.client("dynamodb")``; the table exists, with PK and SK as its keys."""
     return repositories_over(DynamoTable(client, table_name), retention)
-
-
-def create_table(client: Any, table_name: str) -> None:
-    """Make the table, on demand and with its time to live; one that exists only gets the latter."""
-    with _translated():
-        with suppress(client.exceptions.ResourceInUseException):
-            client.create_table(
-                TableName=table_name,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-                KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-            )
-        client.get_waiter("table_exists").wait(TableName=table_name)
-        current = client.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
-        if current["TimeToLiveStatus"] == "DISABLED":
-            specification = {"Enabled": True, "AttributeName": EXPIRES}
-            client.update_time_to_live(TableName=table_name, TimeToLiveSpecification=specification)
 
 
 class DynamoTable:

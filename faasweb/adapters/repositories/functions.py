@@ -193,7 +193,8 @@ class Functions:
             keys.workspace(ref.workspace_id),
         )
         found = self.table.batch_get([key, usage, workspace])
-        if key not in found or workspace not in found:
+        # Late calls of the earlier system brought deleted things back as rows without an id.
+        if "id" not in found.get(key, ()) or "id" not in found.get(workspace, ()):
             raise not_found(ref.id)
         return function_from(found[key], found.get(usage), Window.at(clock.now()))
 
@@ -213,7 +214,7 @@ class Functions:
         """One query: between the functions and their counters lies only the workspace's own item."""
         items = self.table.query(keys.workspace_partition(workspace_id), keys.FUNCTIONS, keys.below(keys.USAGES)[1])
         by_key = {item["SK"]: item for item in items}
-        if keys.METADATA not in by_key:
+        if "id" not in by_key.get(keys.METADATA, ()):
             return []
         return _functions_of(by_key)
 
@@ -254,7 +255,7 @@ def _functions_of(by_key: Mapping[str, Item]) -> Sequence[Function]:
     found = [
         function_from(item, by_key.get(keys.USAGES + item["id"]), window)
         for sort_key, item in by_key.items()
-        if sort_key.startswith(keys.FUNCTIONS)
+        if sort_key.startswith(keys.FUNCTIONS) and "id" in item
     ]
     return sorted(found, key=lambda function: (function.name.casefold(), function.name, function.id))
 

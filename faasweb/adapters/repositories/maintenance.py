@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,6 +66,8 @@ class Upkeep:
         for item in self._each(partition, *keys.below(keys.BUILDS)):
             self._erase_build(removal.id, item)
         self._erase_partition(partition, FIRST, keys.FUNCTIONS)
+        rows = self._each(partition, *keys.below(keys.FUNCTIONS))
+        self._delete_each(item for item in rows if "id" not in item)  # leftovers of the earlier system
         self._erase_partition(partition, keys.below(keys.USAGES)[1], LAST)
 
     def finish_removal(self, removal: Removal) -> None:
@@ -77,7 +79,7 @@ class Upkeep:
     def functions_left(self, workspace_id: str) -> Sequence[Function]:
         items = self.table.query(keys.workspace_partition(workspace_id), *keys.below(keys.FUNCTIONS))
         window = Window.at(clock.now())
-        return [function_from(item, None, window) for item in items]
+        return [function_from(item, None, window) for item in items if "id" in item]
 
     def prune(self, now: datetime) -> int:
         pruned = self.table.expire(now, PRUNE_LIMIT)
@@ -126,6 +128,10 @@ class Upkeep:
     def _erase_partition(self, partition: str, first: str = FIRST, last: str = LAST) -> None:
         while page := self.table.query(partition, first, last, limit=PAGE, keys_only=True):
             self._delete([(item["PK"], item["SK"]) for item in page])
+
+    def _delete_each(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self._delete([(item["PK"], item["SK"])])
 
     def _delete(self, doomed: Sequence[Key]) -> None:
         for start in range(0, len(doomed), TRANSACTION_OPERATIONS):

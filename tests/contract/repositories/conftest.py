@@ -12,7 +12,8 @@ from botocore.config import Config
 from moto import mock_aws
 
 from faasweb.adapters.repositories.assembly import repositories_over
-from faasweb.adapters.repositories.dynamodb import DynamoTable, create_table
+from faasweb.adapters.repositories.dynamodb import DynamoTable
+from faasweb.adapters.repositories.provisioning import create_table
 from faasweb.adapters.repositories.sqlite import SqliteTable
 from faasweb.adapters.repositories.table import Table
 from faasweb.domain.functions import Function

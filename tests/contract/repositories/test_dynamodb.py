@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
 from faasweb.adapters.repositories import dynamodb
-from faasweb.adapters.repositories.dynamodb import DynamoTable, create_table, open_repositories
+from faasweb.adapters.repositories.dynamodb import DynamoTable, open_repositories
+from faasweb.adapters.repositories.provisioning import create_table
 from faasweb.adapters.repositories.table import ConditionFailed, Put
 from faasweb.domain.errors import TooLarge, Unavailable
 from faasweb.domain.workspaces import Workspace
