@@ -46,7 +46,9 @@ async def _call(typed: ConsoleRequest, request: ASGIRequest) -> HttpResponseBase
     call, head = Call(invocation), invocation.head
     if head is None or not 200 <= head.status <= 599:
         await asyncio.shield(call.end())
-        raise invocation.failure() or InvocationFailed(f"The function answered with status {head and head.status}.")
+        raise invocation.failure(public=True) or InvocationFailed(
+            f"The function answered with status {head and head.status}."
+        )
     pairs = for_caller(head.headers, name)
     if has_no_body(forwarded.method, head.status, pairs):
         await call.complete()

@@ -33,6 +33,7 @@ _FAILURES: dict[str, tuple[int, type[FaaswebError]]] = {
     "not_found": (503, NotReady),
     "not_ready": (503, InvocationFailed),
 }
+_OF_ITS_CODE = ("error", "trap", "no_response")  # their error is the function's own exception
 _OTHER_FAILURE = (503, InvocationFailed)
 
 
@@ -78,11 +79,13 @@ class Invocation:
             return False
         return self.size > 0 or self.head.status != 500
 
-    def failure(self) -> FaaswebError | None:
-        """Why there is no answer; None when there is one."""
+    def failure(self, *, public: bool = False) -> FaaswebError | None:
+        """Why there is no answer; None when there is one. ``public``: without what the function's own exception says."""
         if self.head is not None:
             return None
         report = self.answer.report()
+        if public and report.outcome in _OF_ITS_CODE:
+            return InvocationFailed("The function failed. Its executions tell why.", request_id=self.request_id)
         kind = _FAILURES.get(report.outcome, _OTHER_FAILURE)[1]
         details: dict[str, object] = {"retry_after_s": 1} if kind is RateLimited else {}
         return kind(report.error or "The function ended without an answer.", request_id=self.request_id, **details)

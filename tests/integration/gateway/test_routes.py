@@ -256,6 +256,27 @@ def test_an_answer_that_stops_in_its_middle_never_gets_its_last_message(embedded
     assert recorded(embedded, trickle)[0].error == "The function did not finish its answer."
 
 
+def test_a_stranger_is_not_told_what_the_functions_exception_says(edge, embedded, workspace, ada, monkeypatch):
+    function = embedded.deployed(workspace, answering("sys_exit"), "failing")
+    invoke = embedded.runtime.invoke
+
+    async def failing(*args):
+        answer = await invoke(*args)
+        answer.head, answer.chunks, answer.result = (
+            None,
+            [],
+            replace(answer.result, outcome="error", error="ValueError: key s3cr3t"),
+        )
+        return answer
+
+    monkeypatch.setattr(embedded.runtime, "invoke", failing)
+    answer = edge.call("GET", f"/fn/{workspace.id}/failing")
+
+    assert_error(answer, 503, "INVOCATION_ERROR")
+    assert "s3cr3t" not in answer.text
+    assert recorded(embedded, function)[0].error == "ValueError: key s3cr3t"
+
+
 def test_the_empty_answer_of_a_failed_handler_is_whole(edge, embedded, workspace):
     embedded.deployed(workspace, answering("1 / 0"), "failing")
 
