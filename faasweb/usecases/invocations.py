@@ -80,7 +80,7 @@ class Invocation:
         return self.size > 0 or self.head.status != 500
 
     def failure(self, *, public: bool = False) -> FaaswebError | None:
-        """Why there is no answer; None when there is one. ``public``: without what the function's own exception says."""
+        """Why there is no answer; None when there is one. ``public``: without the text of its exception."""
         if self.head is not None:
             return None
         report = self.answer.report()
