@@ -166,6 +166,9 @@ if RUNTIME == "embedded" and BUILDER_SERVICE_URL and not S3_BUCKET_NAME:
 WASMHOST_PROCESSES = env_int("FAASWEB_WASMHOST_PROCESSES", min(4, os.cpu_count() or 1), 1, 64)
 EXECUTION_RETENTION_DAYS = env_int("FAASWEB_EXECUTION_RETENTION_DAYS", 14, 1, 3650)
 CORS_ORIGINS = env_list("CORS_ORIGINS")
+RATE_API = env_int("FAASWEB_RATE_API", 1_200 if PRODUCTION else 0, 0, 1_000_000)
+RATE_INVOKE = env_int("FAASWEB_RATE_INVOKE", 6_000 if PRODUCTION else 0, 0, 1_000_000)
+REGISTRIES = env_list("FAASWEB_REGISTRIES")
 
 # --- Django ------------------------------------------------------------------------------------------------------
 

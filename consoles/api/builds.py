@@ -146,9 +146,24 @@ def tag_for(text: str, source: Source) -> str:
 
 def check_registry(url: str) -> None:
     """Images go to this installation's own registry, whatever it is called from outside. InvalidInput otherwise."""
-    host = urlsplit(url if "://" in url else f"//{url}").hostname if url.strip() else None
-    own = urlsplit(f"//{settings.ECR_REGISTRY_URL}").hostname
-    if host not in (None, own, *HERE):
-        raise InvalidInput(
-            "This release pushes to its own registry only: leave registry_url out.", field="registry_url"
-        )
+    if not url.strip():
+        return
+    host, authority = _registry_host(url.strip())
+    if host in (*HERE, _registry_host(settings.ECR_REGISTRY_URL)[0]):
+        return
+    listed = {entry.lower() for entry in settings.REGISTRIES}
+    if not host or not listed & {"*", host, authority}:
+        problem = "That registry is not one of FAASWEB_REGISTRIES, the list of those that images may go to."
+    else:
+        problem = "This release pushes to its own registry only: leave registry_url out."
+    raise InvalidInput(problem, field="registry_url")
+
+
+def _registry_host(url: str) -> tuple[str, str]:
+    """Host alone, and with its port where it has one; empty when there is none."""
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "", ""
+    return host, f"{host}:{port}" if port else host

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.http import HttpRequest
 from ninja.security.base import AuthBase
 
+from consoles import ratelimits
 from consoles.http import ConsoleRequest, in_thread
-from consoles.identity import authenticate
+from consoles.identity import address_of, authenticate
 from faasweb.domain.access import Actor, Need
 from faasweb.domain.builds import Build
 from faasweb.domain.errors import NotFound, Unauthenticated
@@ -16,18 +17,27 @@ from faasweb.domain.workspaces import Workspace
 
 
 class Caller(AuthBase):
-    """An API token, a signed-in browser, or open mode's anonymous caller."""
+    """An API token, a signed-in browser, or open mode's anonymous caller; none of them without end."""
 
     openapi_type = "http"
     openapi_scheme = "bearer"
+    calls = ratelimits.api_calls
 
     def __call__(self, request: HttpRequest) -> Actor:
-        request.actor = authenticate(request)  # type: ignore[attr-defined]
-        return request.actor  # type: ignore[attr-defined, no-any-return]
+        try:
+            actor = authenticate(request)
+        except Unauthenticated:
+            self.calls.take(f"stranger {address_of(request)}")  # whoever tries out tokens is slowed down
+            raise
+        self.calls.take(ratelimits.caller_of(actor))
+        request.actor = actor  # type: ignore[attr-defined]
+        return actor
 
 
 class AsyncCaller(Caller):
-    """The same for async endpoints, off the event loop."""
+    """The same for invocations: they have a limit of their own, and leave the event loop to others."""
+
+    calls = ratelimits.invocations
 
     async def __call__(self, request: HttpRequest) -> Actor:  # type: ignore[override]
         return await in_thread(super().__call__, request)

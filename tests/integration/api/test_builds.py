@@ -110,6 +110,30 @@ def test_a_wrong_upload_is_refused_with_the_fields_name(ada, workspace, form, fi
     assert_error(answer, 400, "VALIDATION_ERROR", field)
 
 
+@pytest.mark.parametrize(
+    ("listed", "registry", "told"),
+    [
+        ([], "ghcr.io/team", "FAASWEB_REGISTRIES"),
+        (["ghcr.io"], "https://ghcr.io.example.com/team", "FAASWEB_REGISTRIES"),
+        (["registry.example.com:5000"], "registry.example.com:5001/x", "FAASWEB_REGISTRIES"),
+        (["*"], "http://[::1", "FAASWEB_REGISTRIES"),
+        (["GHCR.io"], "ghcr.io/team", "its own registry only"),
+        (["registry.example.com:5000"], "registry.example.com:5000/x", "its own registry only"),
+        (["*"], "ghcr.io/team", "its own registry only"),
+    ],
+)
+def test_a_foreign_registry_is_refused_by_the_list_or_because_nothing_is_pushed_there_yet(
+    ada, workspace, settings, listed, registry, told
+):
+    settings.REGISTRIES = listed
+
+    answer = ada.upload(
+        "/api/v1/build-and-push", {"file": upload(), "workspace_id": workspace.id, "registry_url": registry}
+    )
+
+    assert told in assert_error(answer, 400, "VALIDATION_ERROR", "registry_url")["message"]
+
+
 def test_only_python_files_are_built_and_the_refusal_says_so(ada, workspace):
     answer = ada.upload("/api/v1/build", {"file": upload(name="a.zip"), "workspace_id": workspace.id})
 

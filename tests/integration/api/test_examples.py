@@ -29,6 +29,8 @@ def blocks(language: str) -> list[str]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("faasweb")) as running:
         yield running
+    assert running.process.stdout
+    running.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
