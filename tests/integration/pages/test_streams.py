@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ class Tab(Edge):
 @dataclass(frozen=True)
 class Event:
     name: str
-    data: dict
+    data: dict[str, Any]
     id: str | None
 
 
