@@ -35,6 +35,7 @@ from faasweb.usecases.upkeep import Readiness, Upkeep
 from faasweb.usecases.workspaces import Workspaces
 
 if TYPE_CHECKING:
+    from faasweb.adapters.runtime.http_calls import UrlCalls
     import httpx
 
     from faasweb.adapters.runtime.wasm import WasmRuntime
@@ -125,14 +126,14 @@ def adapters_from_settings() -> Adapters:
 
     code = _code_store()
     registry = _registry()
-    runtime = _runtime(code)
+    wasm = _wasm_runtime(code)
     return Adapters(
         repositories=_repositories(),
         code=code,
         builder=_builder(code, registry),
         registry=registry,
-        runtime=runtime,
-        drafts=runtime,
+        runtime=_runtime(wasm),
+        drafts=wasm,
         logs=_logs(),
         metrics=_metrics(),
         queue=DjangoQueue(),
@@ -186,7 +187,17 @@ def _aws(service: str) -> object:
     import boto3
     from botocore.config import Config
 
-    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard"}, max_pool_connections=32)
+    config = Config(
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"mode": "standard"},
+        max_pool_connections=32,
+        tcp_keepalive=True,  # balancers on the way forget idle connections without a word
+        parameter_validation=False,  # a fifth of the CPU of a write; our own types have been checked, AWS checks again
+        # TLS guards the way and hashes name the content; stores that are not AWS stumble over these checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
     return boto3.client(
         service, region_name=settings.AWS_REGION, endpoint_url=settings.AWS_ENDPOINT_URL or None, config=config
     )
@@ -226,9 +237,31 @@ def _registry() -> ImageRegistry:
     return LayoutRegistry(settings.DATA_DIR / "registry")
 
 
-def _runtime(code: CodeStore) -> WasmRuntime:
-    if settings.RUNTIME != "embedded":
-        raise ImproperlyConfigured(f"FAASWEB_RUNTIME={settings.RUNTIME}: only embedded is available in this release")
+def _runtime(wasm: WasmRuntime) -> Runtime:
+    if settings.RUNTIME == "embedded":
+        return wasm
+    if settings.RUNTIME == "builder":
+        return _builder_runtime()
+    raise ImproperlyConfigured(f"FAASWEB_RUNTIME={settings.RUNTIME}: this release has embedded and builder")
+
+
+def _builder_runtime() -> Runtime:
+    from faasweb.adapters.runtime.builder import BuilderRuntime, Placement
+
+    place = Placement(settings.NAMESPACE, settings.AUTOSCALING, settings.REPLICAS, settings.USE_SPOT)
+    return BuilderRuntime(_builder_service(), _url_calls(), place)
+
+
+def _url_calls() -> UrlCalls:
+    from faasweb.adapters.runtime.addresses import AddressRules
+    from faasweb.adapters.runtime.http_calls import UrlCalls
+
+    suffix = f".{settings.NAMESPACE}.svc.cluster.local"
+    return UrlCalls(AddressRules(suffix, frozenset(settings.INVOCATION_HOSTS)))
+
+
+def _wasm_runtime(code: CodeStore) -> WasmRuntime:
+    """Runs functions, embedded; drafts always."""
     from faasweb.adapters.runtime.wasm import WasmRuntime
 
     sockets = [settings.DATA_DIR / "run" / f"wasmhost-{i}.sock" for i in range(settings.WASMHOST_PROCESSES)]

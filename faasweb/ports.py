@@ -444,8 +444,11 @@ class Runtime(Protocol):
         """Send the candidate its health request."""
         ...
 
-    def switch(self, release: Release) -> None:
-        """Serve the candidate from now on; without a candidate, or twice, no error if that release is live already."""
+    def switch(self, release: Release) -> str | None:
+        """Serve the candidate from now on; without a candidate, or twice, no error if that release is live already.
+
+        Answers the URL that the function has from now on, where the runtime gives it one of its own.
+        """
         ...
 
     def update_settings(self, release: Release) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -163,6 +164,15 @@ if RUNTIME == "embedded" and BUILDER_SERVICE_URL and not S3_BUCKET_NAME:
         "BUILDER_SERVICE_URL: functions that run on this machine need their components here, so set S3_BUCKET_NAME to "
         "the bucket that the Builder Service writes to"
     )
+if RUNTIME == "builder" and not BUILDER_SERVICE_URL:
+    raise ImproperlyConfigured("FAASWEB_RUNTIME=builder: set BUILDER_SERVICE_URL to the Builder Service's address")
+NAMESPACE = env("FAASWEB_NAMESPACE", "default")
+if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", NAMESPACE):
+    raise ImproperlyConfigured(f"FAASWEB_NAMESPACE={NAMESPACE!r}: write the name of a Kubernetes namespace")
+AUTOSCALING = env_flag("FAASWEB_AUTOSCALING", True)
+REPLICAS = env_int("FAASWEB_REPLICAS", 1, 1, 1000)
+USE_SPOT = env_flag("FAASWEB_USE_SPOT", True)
+INVOCATION_HOSTS = [host.lower() for host in env_list("FAASWEB_INVOCATION_HOSTS")]
 WASMHOST_PROCESSES = env_int("FAASWEB_WASMHOST_PROCESSES", min(4, os.cpu_count() or 1), 1, 64)
 EXECUTION_RETENTION_DAYS = env_int("FAASWEB_EXECUTION_RETENTION_DAYS", 14, 1, 3650)
 CORS_ORIGINS = env_list("CORS_ORIGINS")

@@ -132,6 +132,12 @@ class Deployment:
         return self.leased_until is not None and clock.now() < self.leased_until
 
     @property
+    def has_reached_runtime(self) -> bool:
+        """Whether the runtime may hold something of it."""
+        applied = self.status in (DeploymentStatus.APPLYING, DeploymentStatus.CHECKING)
+        return applied or self.instant_at is not None or self.passed_at is not None
+
+    @property
     def deadline(self) -> datetime | None:
         limit = STATE_DEADLINES.get(self.status)
         return (self.entered_at or self.created_at) + limit if limit else None

@@ -197,8 +197,9 @@ class Function:
             settings=edited.settings.checked(),
         )
 
-    def serving(self, live: Live) -> Function:
-        return replace(self, live=live, last_deployed=clock.now())
+    def serving(self, live: Live, url: str | None = None) -> Function:
+        """With ``url`` as its own from now on, where its runtime gives it one."""
+        return replace(self, live=live, last_deployed=clock.now(), invocation_url=url or self.invocation_url)
 
 
 def code_key(workspace_id: str, function_id: str, code_hash: str) -> str:

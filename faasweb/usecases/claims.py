@@ -44,9 +44,9 @@ class Claim:
     def serve(self, release: Release, code_hash: str, status: FunctionStatus) -> None:
         """Switch to a release that passed its health request."""
         live = Live(self.deployment.id, release.mode, release.version, code_hash, clock.now())
-        self.runtime.switch(release)
+        url = self.runtime.switch(release)
         try:
-            function = self.change(lambda now: replace(now.serving(live), status=_shown(now, status)))
+            function = self.change(lambda now: replace(now.serving(live, url), status=_shown(now, status)))
         except Conflict:
             self._put_back()
             raise
@@ -63,10 +63,11 @@ class Claim:
         """Serve again what was live before this deployment.
 
         When nothing was, its instant release stays: it answered its health request. The runtime may serve this
-        deployment although the function does not say so yet, so what should be live is brought back in any case.
+        deployment although the function does not say so yet, or because it keeps no candidate beside what is live, so
+        what should be live is brought back in any case.
         """
         live, version = function.live, self.deployment.previous_version
-        if live is None or not (self.deployment.instant_at or self.deployment.passed_at):
+        if live is None or not self.deployment.has_reached_runtime:
             return
         if live.deployment_id != self.deployment.id:
             self._bring_back(self.releases.live(function))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import json
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 import httpx
 
 REGISTRY = "217350599014.dkr.ecr.ap-northeast-2.amazonaws.com/blue-final-faas-app"
+RESOURCE = re.compile(r"\d+(?:\.\d+)?(?:m|Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E)?")
 MYPY = (
     "MyPy validation failed:\n/tmp/spin_build_x1/work/app.py:3:5: error: Name 'x' is not defined  [name-defined]\n"
     "Found 1 error in 1 file (checked 1 source file)"
@@ -46,6 +48,9 @@ class BuilderService:
     tasks: dict[str, Task] = field(default_factory=dict)
     in_memory: set[str] = field(default_factory=set)
     requests: list[httpx.Request] = field(default_factory=list)
+    namespaces: set[str] = field(default_factory=lambda: {"default"})
+    apps: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    pending: int = 0  # deployments that are answered before a Service has its address
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url="http://builder.test", transport=httpx.MockTransport(self), timeout=5)
@@ -67,7 +72,39 @@ class BuilderService:
             return self._take(request, push=True)
         if method == "GET" and path.startswith("/api/v1/tasks/"):
             return self._look(unquote(path.rpartition("/")[2]), request.url.params.get("workspace_id"))
+        if (method, path) == ("POST", "/api/v1/deploy"):
+            return self._deploy(json.loads(request.content))
         return httpx.Response(404, json={"detail": "Not Found"})
+
+    def _deploy(self, body: dict[str, Any]) -> httpx.Response:
+        """A whole manifest is applied: nothing of an earlier one of that name stays."""
+        missing = [name for name in ("namespace", "image_ref") if not isinstance(body.get(name), str)]
+        if missing:
+            found = [{"type": "missing", "loc": ["body", name], "msg": "Field required"} for name in missing]
+            return httpx.Response(422, json={"detail": found})
+        namespace, autoscaling = body["namespace"], body.get("enable_autoscaling", True)
+        if not autoscaling and (body.get("replicas") or 0) < 1:
+            return httpx.Response(500, json={"detail": "Internal server error: replicas must be at least 1"})
+        for name in ("cpu_limit", "memory_limit", "cpu_request", "memory_request"):
+            if not RESOURCE.fullmatch(body.get(name) or "1"):
+                told = f"Internal server error: Invalid resource format for {name}: '{body[name]}'. "
+                return httpx.Response(500, json={"detail": told})
+        if namespace not in self.namespaces:
+            return httpx.Response(400, json={"detail": f"Namespace '{namespace}' not found"})
+        app = re.sub(r"[\s_-]", "", body["app_name"]).lower()
+        self.apps[namespace, app] = body
+        waits, self.pending = self.pending > 0, max(0, self.pending - 1)
+        answer = {
+            "app_name": app,
+            "namespace": namespace,
+            "service_name": app,
+            "service_status": "pending" if waits else "found",
+            "endpoint": None if waits else f"{app}.{namespace}.svc.cluster.local",
+            "enable_autoscaling": autoscaling,
+            "use_spot": body.get("use_spot", True),
+            "error": None,
+        }
+        return httpx.Response(200, json=answer)
 
     def _take(self, request: httpx.Request, *, push: bool) -> httpx.Response:
         form = form_of(request)

@@ -47,7 +47,7 @@ def this_machine() -> Machine:
         cache=settings.CACHE_DIR,
         bind=settings.BIND,
         port=settings.PORT,
-        wasmhosts=settings.WASMHOST_PROCESSES if settings.RUNTIME == "embedded" else 0,
+        wasmhosts=settings.WASMHOST_PROCESSES if settings.RUNTIME != "kubernetes" else 0,
     )
 
 
