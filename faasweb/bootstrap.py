@@ -239,7 +239,9 @@ def _registry() -> ImageRegistry:
 
 def _runtime(wasm: WasmRuntime) -> Runtime:
     if settings.RUNTIME == "embedded":
-        return wasm
+        from faasweb.adapters.runtime.address import AddressRuntime
+
+        return AddressRuntime(wasm, _url_calls())
     if settings.RUNTIME == "builder":
         return _builder_runtime()
     raise ImproperlyConfigured(f"FAASWEB_RUNTIME={settings.RUNTIME}: this release has embedded and builder")

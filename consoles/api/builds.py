@@ -149,7 +149,7 @@ def check_registry(url: str) -> None:
     if not url.strip():
         return
     host, authority = _registry_host(url.strip())
-    if host in (*HERE, _registry_host(settings.ECR_REGISTRY_URL)[0]):
+    if host and host in (*HERE, _registry_host(settings.ECR_REGISTRY_URL)[0]):
         return
     listed = {entry.lower() for entry in settings.REGISTRIES}
     if not host or not listed & {"*", host, authority}:

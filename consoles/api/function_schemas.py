@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from pydantic import Field, WithJsonSchema
 
 from consoles.api.wire import CamelSchema, Description, Moment, Name
+from faasweb.domain.addresses import invocation_url
 from faasweb.domain.clock import as_utc
-from faasweb.domain.errors import InvalidInput
 from faasweb.domain.functions import METHODS, RUNTIME, EnvironmentVariable, Function, FunctionSettings, FunctionStatus
 from faasweb.domain.source import Source
 from faasweb.usecases.functions import MASK, Changes, merged_environment
@@ -87,7 +87,13 @@ class FunctionChanges(CamelSchema):
         None, description=f"Replaces all of them; a value sent as {MASK} stays what it is."
     )
     allowed_outbound_hosts: OutboundHosts | None = None
-    invocation_url: str | None = Field(None, max_length=2000)
+    invocation_url: str | None = Field(
+        None,
+        max_length=2000,
+        description="Where a function runs that was not deployed here: http or https, a public host or one that an "
+        "operator allows",
+        examples=["https://greet.example.com/run"],
+    )
     last_deployed: datetime | None = None
     status: FunctionStatus | None = None
 
@@ -104,7 +110,7 @@ class FunctionChanges(CamelSchema):
             settings=self._settings(before),
             source=None if self.code is None else Source.from_base64(self.code),
             status=self.status,
-            invocation_url=normal_url(url) if url else None,
+            invocation_url=invocation_url(url, settings.INVOCATION_HOSTS) if url else None,
             last_deployed=None if self.last_deployed is None else as_utc(self.last_deployed),
             clear=frozenset(name for name, empty in emptied.items() if empty and name in self.model_fields_set),
         )
@@ -183,16 +189,3 @@ def environment(before: tuple[EnvironmentVariable, ...], given: Mapping[str, str
     plain = {variable.name for variable in before if variable.plain}
     after = [EnvironmentVariable(name, value, name in plain) for name, value in given.items()]
     return merged_environment(before, after)
-
-
-def normal_url(text: str) -> str:
-    """``host/path`` becomes ``http://host/path``. InvalidInput unless it is http or https with a host."""
-    url = text if "://" in text else f"http://{text}"
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or not url.isprintable() or " " in url:
-        raise InvalidInput("invocationUrl is an http or https address, e.g. http://host/path.", field="invocationUrl")
-    return url
