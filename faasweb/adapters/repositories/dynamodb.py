@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from faasweb.adapters.repositories.assembly import repositories_over
 from faasweb.adapters.repositories.dynamodb_values import condition, from_item, to_item, update_expression
+from faasweb.adapters.repositories.dynamodb_wire import read_as_it_comes
 from faasweb.adapters.repositories.executions import RETENTION
 from faasweb.adapters.repositories.table import (
     FIRST,
@@ -55,6 +56,7 @@ class DynamoTable:
     """Reads are strongly consistent: whoever was told that something is saved, sees it."""
 
     def __init__(self, client: Any, table_name: str) -> None:
+        read_as_it_comes(client)
         self._client = client
         self._name = table_name
 

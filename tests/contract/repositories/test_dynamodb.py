@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
@@ -128,3 +131,24 @@ def test_keys_that_were_not_processed_are_asked_for_again(client: Any):
             stubber.add_response("batch_get_item", {"Responses": {"data": done}, "UnprocessedKeys": unprocessed})
         assert list(DynamoTable(client, "data").batch_get(keys)) == keys
         stubber.assert_no_pending_responses()
+
+
+def test_an_answer_that_is_no_json_is_unavailable(client: Any):
+    answer = AWSResponse("http://localhost", 200, {}, RawBody(b"<html>"))
+    client.meta.events.register("before-send.dynamodb.GetItem", lambda **_: answer)
+    with pytest.raises(Unavailable):
+        DynamoTable(client, "data").get(("p", "s"))
+
+
+class RawBody(BytesIO):
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+def test_a_clients_answers_are_taken_once_however_many_tables_use_it(dynamodb_client: Any, dynamodb_table: DynamoTable):
+    item = {"text": "큰", "number": 1.5, "list": [1, None, {"deep": True}], "empty": {}}
+    dynamodb_table.write([Put(("p", "s"), item)])
+    again = DynamoTable(dynamodb_client, "data")
+    for table in (dynamodb_table, again):
+        assert table.get(("p", "s")) == item | {"PK": "p", "SK": "s"}
+        assert table.query("p") == [item | {"PK": "p", "SK": "s"}]
