@@ -21,11 +21,12 @@ Pair = tuple[bytes, bytes]
 
 
 class HostGone(Exception):
-    """wasmhost does not listen, hung up, or said nothing in time. ``timed_out`` tells which."""
+    """wasmhost does not listen (``unsent``), said nothing in time (``timed_out``), or hung up (neither)."""
 
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+    def __init__(self, message: str, *, timed_out: bool = False, unsent: bool = False) -> None:
         super().__init__(message)
         self.timed_out = timed_out
+        self.unsent = unsent
 
 
 class HostClient:
@@ -63,7 +64,10 @@ class HostClient:
             if not reader.at_eof() and not writer.is_closing() and time.monotonic() - since < IDLE_S:
                 return reader, writer
             writer.close()
-        return await asyncio.open_unix_connection(str(self.socket), limit=LINE_LIMIT)
+        try:
+            return await asyncio.open_unix_connection(str(self.socket), limit=LINE_LIMIT)
+        except OSError as error:
+            raise HostGone(str(error), unsent=True) from error
 
     def keep(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take back a connection whose answer was read to its end."""

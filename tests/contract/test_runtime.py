@@ -166,3 +166,22 @@ def test_an_absent_wasmhost_is_said_in_a_sentence(tmp_path):
         runtime.check(release_of())
     with pytest.raises(InvocationFailed):
         call(runtime)
+
+
+def test_a_process_that_is_gone_leaves_its_calls_to_the_others(process, tmp_path):
+    """It has the fewest calls under way, so every call would come to it first."""
+    gone = tmp_path / "gone.sock"
+    runtime = WasmRuntime(process.data, FilesystemCodeStore(process.data / "code"), [gone, process.socket])
+    runtime.apply(release_of())
+    runtime.switch(release_of())
+    try:
+        assert [call(runtime)[0].status for _ in range(4)] == [201] * 4
+        assert [lane.calls for lane in runtime.lanes] == [0, 0]
+    finally:
+        runtime.remove(FUNCTION, "hello")
+
+
+def test_when_no_process_is_there_the_call_fails(process, tmp_path):
+    runtime = WasmRuntime(process.data, FilesystemCodeStore(tmp_path), [tmp_path / "a.sock", tmp_path / "b.sock"])
+    with pytest.raises(InvocationFailed, match="being restarted"):
+        call(runtime)

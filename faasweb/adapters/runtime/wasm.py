@@ -17,6 +17,8 @@ import httpx
 
 from faasweb.adapters.runtime.wasm_calls import (
     Lane,
+    NobodyListens,
+    Pair,
     WasmAnswer,
     control_headers,
     forwarded,
@@ -96,7 +98,7 @@ class WasmRuntime:
     def _call_candidate(self, release: Release, request: InvocationRequest) -> list[frames.Frame]:
         headers = [*control_headers(request, "health"), (b"x-faasweb-slot", b"candidate")]
         timeout = min(float(release.settings.timeout_s), HEALTH_TIMEOUT_S) + GRACE_S
-        with self._lane().blocking_client(timeout) as client:
+        with self._lanes()[0].blocking_client(timeout) as client:
             answer = client.get(f"http://wasmhost/invoke/{release.function_id}/", headers=headers)
             answer.raise_for_status()
             return list(frames.decode(answer.content))
@@ -132,7 +134,7 @@ class WasmRuntime:
     # calls
 
     async def invoke(self, function: Function, request: InvocationRequest, request_id: str) -> WasmAnswer:
-        return await self._lane().call(
+        return await self._call(
             request.method,
             target_of(function.id, request),
             [*forwarded(request), *control_headers(request, request_id)],
@@ -152,17 +154,27 @@ class WasmRuntime:
             "request_id": request_id,
         }
         body = json.dumps(content).encode()
-        return await self._lane().call("POST", b"/draft", (), body, release.settings.timeout_s + GRACE_S)
+        return await self._call("POST", b"/draft", (), body, release.settings.timeout_s + GRACE_S)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop, before it ends."""
         for lane in self.lanes:
             await lane.aclose()
 
-    def _lane(self) -> Lane:
-        """The process with the fewest calls under way; among equals, in turn."""
+    async def _call(
+        self, method: str, target: bytes, headers: Sequence[Pair], body: bytes, timeout_s: float
+    ) -> WasmAnswer:
+        """A process that does not listen is passed over. It has no calls under way, so it would be the first choice."""
+        *others, last = self._lanes()
+        for lane in others:
+            with suppress(NobodyListens):
+                return await lane.call(method, target, headers, body, timeout_s)
+        return await last.call(method, target, headers, body, timeout_s)
+
+    def _lanes(self) -> Sequence[Lane]:
+        """The process with the fewest calls under way first; equals in turn."""
         shift = next(self.turn) % len(self.lanes)
-        return min(self.lanes[shift:] + self.lanes[:shift], key=lambda lane: lane.calls)
+        return sorted(self.lanes[shift:] + self.lanes[:shift], key=lambda lane: lane.calls)
 
     def ready(self) -> str | None:
         for lane in self.lanes:

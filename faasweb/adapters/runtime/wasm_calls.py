@@ -22,6 +22,10 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", 
 Pair = tuple[bytes, bytes]
 
 
+class NobodyListens(InvocationFailed):
+    """The process is not there, so nothing was sent and another one may be asked."""
+
+
 class Lane:
     """One wasmhost process: its socket, how many calls it serves for us, and a client per event loop."""
 
@@ -43,7 +47,8 @@ class Lane:
         except (HostGone, frames.BrokenFrames, StopAsyncIteration) as exc:
             if isinstance(exc, HostGone) and exc.timed_out:
                 raise InvocationFailed("The function's host did not answer in time.") from exc
-            raise InvocationFailed("The function's host is not running; it is being restarted.") from exc
+            kind = NobodyListens if isinstance(exc, HostGone) and exc.unsent else InvocationFailed
+            raise kind("The function's host is not running; it is being restarted.") from exc
         finally:
             if answer is None:
                 self.calls -= 1
