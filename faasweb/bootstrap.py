@@ -35,9 +35,9 @@ from faasweb.usecases.upkeep import Readiness, Upkeep
 from faasweb.usecases.workspaces import Workspaces
 
 if TYPE_CHECKING:
-    from faasweb.adapters.runtime.http_calls import UrlCalls
     import httpx
 
+    from faasweb.adapters.runtime.http_calls import UrlCalls
     from faasweb.adapters.runtime.wasm import WasmRuntime
 
 
@@ -238,20 +238,21 @@ def _registry() -> ImageRegistry:
 
 
 def _runtime(wasm: WasmRuntime) -> Runtime:
-    if settings.RUNTIME == "embedded":
-        from faasweb.adapters.runtime.address import AddressRuntime
+    from faasweb.adapters.runtime.address import AddressRuntime
 
-        return AddressRuntime(wasm, _url_calls())
+    calls = _url_calls()
+    if settings.RUNTIME == "embedded":
+        return AddressRuntime(wasm, calls)
     if settings.RUNTIME == "builder":
-        return _builder_runtime()
+        return AddressRuntime(_builder_runtime(calls), calls)
     raise ImproperlyConfigured(f"FAASWEB_RUNTIME={settings.RUNTIME}: this release has embedded and builder")
 
 
-def _builder_runtime() -> Runtime:
+def _builder_runtime(calls: UrlCalls) -> Runtime:
     from faasweb.adapters.runtime.builder import BuilderRuntime, Placement
 
     place = Placement(settings.NAMESPACE, settings.AUTOSCALING, settings.REPLICAS, settings.USE_SPOT)
-    return BuilderRuntime(_builder_service(), _url_calls(), place)
+    return BuilderRuntime(_builder_service(), calls, place)
 
 
 def _url_calls() -> UrlCalls:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ import time_machine
 import consoles.tasks
 from faasweb import bootstrap
 from faasweb.adapters.builder.http import HttpBuilder
+from faasweb.adapters.runtime.address import AddressRuntime
 from faasweb.adapters.runtime.addresses import AddressRules
 from faasweb.adapters.runtime.builder import PAUSE_S, BuilderRuntime, Placement, service_name
 from faasweb.adapters.runtime.http_calls import UrlCalls
@@ -474,10 +476,13 @@ def test_a_caller_that_goes_away_ends_the_call():
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A whole platform whose builds and functions are a Builder Service's."""
-    with time_machine.travel(datetime(2026, 11, 21, 4, 0, tzinfo=UTC), tick=False) as traveller:
-        world = World(tmp_path, traveller)
+def new_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], World]]:
+    """Whole platforms whose builds and functions are a Builder Service's."""
+    worlds: list[World] = []
+
+    def new() -> World:
+        world = World(tmp_path / str(len(worlds)), traveller)
+        worlds.append(world)
         service, function = BuilderService(), FunctionAtUrl()
         calls = UrlCalls(rules(), lambda: httpx.MockTransport(function))
         parts = {
@@ -490,8 +495,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             setattr(world, name, part)
         world.platform = world._platform()
         monkeypatch.setattr(consoles.tasks, "get_platform", lambda: world.platform)
-        yield world
-    world.stored.functions.table.close()  # type: ignore[attr-defined]
+        return world
+
+    with time_machine.travel(datetime(2026, 11, 21, 4, 0, tzinfo=UTC), tick=False) as traveller:
+        yield new
+    for world in worlds:
+        world.stored.functions.table.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def world(new_world: Callable[[], World]) -> World:
+    return new_world()
 
 
 def work_through(world: World, rounds: int = 40) -> None:
@@ -549,6 +563,22 @@ def test_when_the_new_pods_never_answer_the_earlier_image_comes_back(world):
     assert world.now(function).live.version == 1
 
 
+@pytest.mark.parametrize(("after", "lost"), [(False, False), (True, True)], ids=["before", "after-and-lost"])
+def test_a_deployment_killed_at_any_step_goes_live_once(new_world: Callable[[], World], after: bool, lost: bool):
+    killed, blow_at = True, 0
+    while killed:
+        blow_at += 1
+        world = new_world()
+        function = world.function()
+        killed = world.survive(partial(world.deploy, function.ref), blow_at, after=after, lost=lost)
+        for deployment in world.stored.deployments.list(function.id):
+            assert deployment.status is DeploymentStatus.LIVE, (blow_at, deployment)
+            served = world.service.apps["default", "greet"]["image_ref"]  # type: ignore[attr-defined]
+            assert world.stored.versions.get(function.id, 1).image == served
+            assert world.now(function).invocation_url == "http://greet.default.svc.cluster.local"
+    assert blow_at > 10
+
+
 def test_a_namespace_that_is_not_there_fails_the_deployment_with_the_services_words(world):
     world.service.namespaces.clear()
     deployment = world.deploy(world.function().ref)
@@ -565,7 +595,8 @@ def test_the_settings_choose_it(settings):
     settings.NAMESPACE, settings.AUTOSCALING, settings.REPLICAS, settings.USE_SPOT = "functions", False, 2, False
     settings.INVOCATION_HOSTS = ["10.0.0.1:8080"]
     adapters = bootstrap.adapters_from_settings()
-    runtime = adapters.runtime
+    assert isinstance(adapters.runtime, AddressRuntime)
+    runtime = adapters.runtime.here
     assert isinstance(runtime, BuilderRuntime)
     assert runtime.placement == Placement("functions", autoscaling=False, replicas=2, use_spot=False)
     assert runtime.calls.rules.suffix == ".functions.svc.cluster.local"
