@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -142,13 +143,14 @@ def adapters_from_settings() -> Adapters:
 
 
 def _repositories() -> Repositories:
+    retention = timedelta(days=settings.EXECUTION_RETENTION_DAYS)
     if settings.DYNAMODB_TABLE_NAME:
         from faasweb.adapters.repositories import dynamodb
 
-        return dynamodb.open_repositories(_aws("dynamodb"), settings.DYNAMODB_TABLE_NAME)
+        return dynamodb.open_repositories(_aws("dynamodb"), settings.DYNAMODB_TABLE_NAME, retention=retention)
     from faasweb.adapters.repositories import sqlite
 
-    return sqlite.open_repositories(settings.DATA_DIR / "faasweb.db")
+    return sqlite.open_repositories(settings.DATA_DIR / "faasweb.db", retention=retention)
 
 
 def create_table(say: Callable[[str], None]) -> None:

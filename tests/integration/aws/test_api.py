@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -174,3 +175,15 @@ def test_no_secret_and_no_code_is_in_a_log_of_everything(on, person, everything_
 def test_readiness_asks_table_and_bucket(embedded):
     problems = embedded.platform.readiness.problems()
     assert not {"storage", "code store"} & set(problems)
+
+
+@pytest.mark.parametrize("kind", ["files", "aws"])
+def test_executions_are_kept_as_long_as_the_setting_says(on, person, settings, kind):
+    settings.EXECUTION_RETENTION_DAYS = 3
+    with on(kind) as embedded:
+        workspace = embedded.platform.workspaces.create(actor_for(person("ada")), "A")
+        function = embedded.deployed(workspace)
+        Edge(token_of(embedded, person("root", operator=True))).call("POST", f"/api/functions/{function.id}/invoke")
+        (execution,), _ = embedded.platform.invocations.list(function.id, 5)
+    assert execution.expires_at is not None
+    assert timedelta(days=3) - (execution.expires_at - execution.at) < timedelta(seconds=1)
