@@ -7,14 +7,13 @@ import itertools
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
 
+from faasweb.adapters.runtime.components import Components
 from faasweb.adapters.runtime.wasm_calls import (
     Lane,
     NobodyListens,
@@ -31,7 +30,6 @@ from faasweb.domain.invocations import Head, InvocationRequest
 from faasweb.ports import CodeStore, Health, Release
 from faasweb.wasmhost import frames, live
 
-COMPILE_TIMEOUT_S = 120
 HEALTH_TIMEOUT_S = 20.0
 GRACE_S = 10.0  # wasmhost itself ends a run at its timeout; past that much more it is wasmhost that hangs
 CONCURRENCY = 16
@@ -44,36 +42,18 @@ class WasmRuntime:
 
     def __init__(self, data: Path, code: CodeStore, sockets: Sequence[Path]) -> None:
         self.data = data
-        self.code = code
+        self.components = Components(data, code)
         self.lanes = [Lane(path) for path in sockets]
         self.turn = itertools.count()
 
     # what is live
 
     def apply(self, release: Release) -> None:
-        if release.artifact is not None and release.source is None:
-            self._provide(release.artifact.digest.removeprefix("sha256:"), release.artifact.key)
         with _disk():
+            if release.artifact is not None and release.source is None:
+                sha256 = release.artifact.digest.removeprefix("sha256:")
+                self.components.provide(release.function_id, sha256, release.artifact.key)
             live.write_release(self.data, _live_release(release), "candidate")
-
-    def _provide(self, sha256: str, key: str) -> None:
-        """The component and its compiled form, where wasmhost looks for them."""
-        wasm = self.data / "components" / f"{sha256}.wasm"
-        wasm.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not wasm.exists():
-            self.code.fetch(key, wasm)
-        compiled = wasm.with_suffix(".cwasm")
-        if compiled.exists():
-            return
-        command = [sys.executable, "-m", "faasweb.wasmhost.compile", str(wasm), str(compiled)]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own module on our own file
-                command, capture_output=True, timeout=COMPILE_TIMEOUT_S, check=False
-            )
-        except subprocess.TimeoutExpired as exc:
-            raise Unavailable(f"Compiling the component took over {COMPILE_TIMEOUT_S} s.") from exc
-        if done.returncode:
-            raise Unavailable("The component could not be compiled to machine code; it will be tried again.")
 
     def check(self, release: Release) -> Health:
         request = InvocationRequest("GET", headers=(("user-agent", "faasweb-health"),))
@@ -124,6 +104,7 @@ class WasmRuntime:
         with _disk():
             live.remove_release(self.data, function_id)
             live.remove_release(self.data, function_id, "candidate")
+            self.components.forget(function_id)
             shutil.rmtree(self.data / "state" / function_id, ignore_errors=True)
         telemetry = self.data / "telemetry.db"
         if telemetry.exists():
