@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import Schema
 
-from consoles.api.wire import Moment
+from consoles.api.wire import Moment, made
 from consoles.http import ConsoleRequest
 from faasweb.domain.builds import Build, BuildStatus
 
@@ -43,7 +43,8 @@ class TaskItemOut(TaskOut):
 
     @classmethod
     def of(cls, request: ConsoleRequest, build: Build) -> TaskItemOut:
-        return cls(
+        return made(
+            cls,
             task_id=build.id,
             status=str(build.status),
             result=_result(request, build),
@@ -78,7 +79,7 @@ def _result(request: ConsoleRequest, build: Build) -> ResultOut | None:
     if build.status is not BuildStatus.DONE:
         return None
     wasm = request.platform.builds.artifact_location(build)
-    return ResultOut(wasm_path=wasm, image_url=build.image, image_uri=build.image, file_path=None)
+    return made(ResultOut, wasm_path=wasm, image_url=build.image, image_uri=build.image, file_path=None)
 
 
 def _reason(build: Build) -> str | None:

@@ -4,10 +4,12 @@ import re
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.http import HttpResponse
 from ninja import File, Form, Router, Schema, Status, UploadedFile
 
 from consoles.api.build_schemas import BuildOut, PushIn, TaskItemOut, TaskOut, TasksOut
 from consoles.api.doors import actor_of, allow, build_at, enter
+from consoles.api.wire import answer, made
 from consoles.http import ConsoleRequest
 from faasweb.domain import names
 from faasweb.domain.access import Need
@@ -79,10 +81,10 @@ def get_task(request: ConsoleRequest, task_id: str) -> TaskOut:
 
 
 @router.get("/workspaces/{workspace_id}/tasks", response=TasksOut, operation_id="list_tasks")
-def list_tasks(request: ConsoleRequest, workspace_id: str) -> TasksOut:
+def list_tasks(request: ConsoleRequest, workspace_id: str) -> HttpResponse:
     allow(request, workspace_id, Need.READ)
     tasks = [TaskItemOut.of(request, build) for build in request.platform.builds.list(workspace_id)]
-    return TasksOut(workspace_id=workspace_id, tasks=tasks, count=len(tasks))
+    return answer(made(TasksOut, workspace_id=workspace_id, tasks=tasks, count=len(tasks)))
 
 
 def _submit(request: ConsoleRequest, body: BuildIn, file: UploadedFile, tag: str | None) -> Build:

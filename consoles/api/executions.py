@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.http import HttpResponse
 from ninja import P, QueryEx, Router
 
 from consoles.api.doors import enter, function_at
-from consoles.api.wire import CamelSchema, Moment, writable
+from consoles.api.wire import CamelSchema, Moment, answer, made, writable
 from consoles.http import ConsoleRequest
 from faasweb.domain.executions import Execution, RecordedBody
 
@@ -32,7 +33,8 @@ class ExecutionOut(CamelSchema):
     @classmethod
     def of(cls, execution: Execution, answered: RecordedBody | None = None) -> ExecutionOut:
         """``answered`` is the whole body, where it is at hand; the record may keep its begin only."""
-        return cls(
+        return made(
+            cls,
             id=execution.id,
             function_id=execution.function_id,
             timestamp=execution.at,
@@ -54,7 +56,7 @@ class ExecutionsOut(CamelSchema):
 
     @classmethod
     def of(cls, executions: Sequence[Execution]) -> ExecutionsOut:
-        return cls(logs=[ExecutionOut.of(item) for item in executions], total=len(executions))
+        return made(cls, logs=[ExecutionOut.of(item) for item in executions], total=len(executions))
 
 
 def _shown(body: RecordedBody) -> object:
@@ -65,11 +67,11 @@ def _shown(body: RecordedBody) -> object:
 @router.get("/workspaces/{workspace_id}/logs", response=ExecutionsOut, operation_id="list_workspace_executions")
 def list_workspace_executions(
     request: ConsoleRequest, workspace_id: str, limit: QueryEx[int, P(ge=1, le=500)] = 50
-) -> ExecutionsOut:
+) -> HttpResponse:
     """Of all functions of the workspace together."""
     enter(request, workspace_id)
     functions = request.platform.functions.list(workspace_id)
-    return ExecutionsOut.of(request.platform.invocations.recent(functions, limit))
+    return answer(ExecutionsOut.of(request.platform.invocations.recent(functions, limit)))
 
 
 @router.get(
@@ -79,17 +81,17 @@ def list_workspace_executions(
 )
 def list_executions(
     request: ConsoleRequest, workspace_id: str, function_id: str, limit: QueryEx[int, P(ge=1, le=1000)] = 100
-) -> ExecutionsOut:
+) -> HttpResponse:
     return _list(request, workspace_id, function_id, limit)
 
 
 @router.get("/functions/{function_id}/logs", response=ExecutionsOut, operation_id="list_executions_by_function_id")
 def list_executions_by_function_id(
     request: ConsoleRequest, function_id: str, limit: QueryEx[int, P(ge=1, le=1000)] = 100
-) -> ExecutionsOut:
+) -> HttpResponse:
     return _list(request, None, function_id, limit)
 
 
-def _list(request: ConsoleRequest, workspace_id: str | None, function_id: str, limit: int) -> ExecutionsOut:
+def _list(request: ConsoleRequest, workspace_id: str | None, function_id: str, limit: int) -> HttpResponse:
     function = function_at(request, workspace_id, function_id)
-    return ExecutionsOut.of(request.platform.invocations.list(function.id, limit)[0])
+    return answer(ExecutionsOut.of(request.platform.invocations.list(function.id, limit)[0]))

@@ -9,10 +9,9 @@ from typing import Annotated
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
 from pydantic import Field, WithJsonSchema
 
-from consoles.api.wire import CamelSchema, Description, Moment, Name
+from consoles.api.wire import CamelSchema, Description, Moment, Name, made
 from faasweb.domain.addresses import invocation_url
 from faasweb.domain.clock import as_utc
 from faasweb.domain.functions import METHODS, RUNTIME, EnvironmentVariable, Function, FunctionSettings, FunctionStatus
@@ -156,7 +155,8 @@ class FunctionOut(CamelSchema):
     def of(cls, request: HttpRequest, function: Function) -> FunctionOut:
         """``function`` must have its source at hand."""
         settings = function.settings
-        return cls(
+        return made(
+            cls,
             id=function.id,
             workspace_id=function.workspace_id,
             name=function.name,
@@ -180,8 +180,7 @@ class FunctionOut(CamelSchema):
 
 def route_of(request: HttpRequest, function: Function) -> str:
     """Where the function answers on this console."""
-    path = reverse("function-route", args=[function.workspace_id, function.app_name])
-    return request.build_absolute_uri(path)
+    return f"{request.scheme}://{request.get_host()}/fn/{function.workspace_id}/{function.app_name}"
 
 
 def environment(before: tuple[EnvironmentVariable, ...], given: Mapping[str, str]) -> tuple[EnvironmentVariable, ...]:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from django.http import HttpResponse
 from ninja import Router, Status
 
 from consoles.api.doors import actor_of, enter, function_at
 from consoles.api.function_schemas import FunctionChanges, FunctionIn, FunctionOut
+from consoles.api.wire import answer
 from consoles.http import ConsoleRequest
 from faasweb.domain.access import Need
 from faasweb.domain.functions import Function
@@ -29,10 +31,10 @@ def create_function(request: ConsoleRequest, workspace_id: str, body: FunctionIn
 
 
 @router.get(NESTED, response=list[FunctionOut], operation_id="list_functions")
-def list_functions(request: ConsoleRequest, workspace_id: str) -> list[FunctionOut]:
+def list_functions(request: ConsoleRequest, workspace_id: str) -> HttpResponse:
     """All of a workspace, by name."""
     enter(request, workspace_id)
-    return [_shown(request, function) for function in request.platform.functions.list(workspace_id)]
+    return answer([_shown(request, function) for function in request.platform.functions.list(workspace_id)])
 
 
 @router.get(f"{NESTED}/{{function_id}}", response=FunctionOut, operation_id="get_function")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Schema
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticSerializationError
 
 from consoles.http import json_text
 from faasweb.domain.clock import KST, as_utc
@@ -19,6 +21,7 @@ from faasweb.domain.ids import WORKSPACE_PATTERN
 from faasweb.domain.names import DESCRIPTION_LIMIT, NAME_LIMIT
 
 DEPTH_LIMIT = 100
+S = TypeVar("S", bound=Schema)
 
 
 def in_kst(moment: datetime) -> str:
@@ -56,6 +59,25 @@ class CamelSchema(Schema):
     """Spelled ``likeThis`` on the wire."""
 
     model_config = ConfigDict(alias_generator=camel, populate_by_name=True)
+
+
+def made(kind: type[S], **values: Any) -> S:
+    """One part of a list, of values that are right already: validating them costs ten times what writing them does."""
+    return kind.model_construct(**values)
+
+
+def answer(content: Schema | Sequence[Schema]) -> HttpResponse:
+    """What may be long, written at once. Handed to ninja, each part of it would be validated once more."""
+    parts = [content] if isinstance(content, Schema) else content
+    texts = b",".join(_written(part) for part in parts)
+    return HttpResponse(texts if isinstance(content, Schema) else b"[%b]" % texts, content_type="application/json")
+
+
+def _written(part: Schema) -> bytes:
+    try:
+        return part.model_dump_json(by_alias=True).encode()
+    except PydanticSerializationError:  # half a character, which only ours can write
+        return json_text(part.model_dump(by_alias=True))
 
 
 class CompactJson(BaseRenderer):

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from django.http import HttpResponse
 from ninja import Router, Status
 
 from consoles.api.doors import actor_of, allow, enter
-from consoles.api.wire import CamelSchema, Description, Moment, Name
+from consoles.api.wire import CamelSchema, Description, Moment, Name, answer, made
 from consoles.http import ConsoleRequest
 from faasweb.domain.access import Need
 from faasweb.domain.workspaces import Workspace
@@ -34,7 +35,8 @@ class WorkspaceOut(CamelSchema):
 
     @classmethod
     def of(cls, workspace: Workspace) -> WorkspaceOut:
-        return cls(
+        return made(
+            cls,
             id=workspace.id,
             name=workspace.name,
             description=workspace.description,
@@ -52,9 +54,9 @@ def create_workspace(request: ConsoleRequest, body: WorkspaceIn) -> Status[Works
 
 
 @router.get("", response=list[WorkspaceOut], operation_id="list_workspaces")
-def list_workspaces(request: ConsoleRequest) -> list[WorkspaceOut]:
+def list_workspaces(request: ConsoleRequest) -> HttpResponse:
     """Those the caller may see, newest first."""
-    return [WorkspaceOut.of(workspace) for workspace in request.platform.access.visible(actor_of(request))]
+    return answer([WorkspaceOut.of(workspace) for workspace in request.platform.access.visible(actor_of(request))])
 
 
 @router.get("/{workspace_id}", response=WorkspaceOut, operation_id="get_workspace")
