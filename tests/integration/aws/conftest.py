@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import io
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,13 +34,11 @@ class Vendor:
     """What was asked of AWS: the clients that were made, and each operation with the times it was sent."""
 
     clients: list[str] = field(default_factory=list)
-    options: list[dict[str, Any]] = field(default_factory=list)
     operations: Counter[str] = field(default_factory=Counter)
 
     def client(self, service: str, **options: Any) -> Any:
         made = _really_made(service, **options)
         self.clients.append(service)
-        self.options.append(options)
         made.meta.events.register("before-call", self._count)
         return made
 
@@ -91,13 +91,7 @@ def on(tmp_path, settings, monkeypatch, vendor) -> Callable[[str], AbstractConte
 def _provide() -> None:
     bucket = {"LocationConstraint": REGION}
     _really_made("s3", region_name=REGION).create_bucket(Bucket=BUCKET, CreateBucketConfiguration=bucket)
-    call_command("create_table", stdout=open_nowhere())
-
-
-def open_nowhere() -> Any:
-    import io
-
-    return io.StringIO()
+    call_command("create_table", stdout=io.StringIO())
 
 
 @dataclass
@@ -128,5 +122,6 @@ def embedded(on) -> Iterator[Embedded]:
 @pytest.fixture
 def everything_logged(caplog) -> Any:
     """As with LOG_LEVEL=DEBUG."""
+    importlib.import_module("faasweb.asgi")  # the first import sets the levels of the settings again
     caplog.set_level(logging.DEBUG)
     return caplog

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from faasweb.adapters.repositories.dynamodb_values import to_item
+from faasweb.domain.access import SYSTEM_ACTOR
 from faasweb.domain.functions import FunctionRef
 from tests.contract.repositories import earlier_table
 from tests.contract.repositories.earlier_table import GREET, LARGEST, OTHER, SLOPPY, TEAM, UUID
@@ -92,7 +93,7 @@ def test_every_function_can_be_edited_and_deleted(api, embedded):
 def test_a_function_is_deployed_called_and_its_calls_are_with_the_earlier_ones(api, embedded, operator):
     edge, path = Edge(operator), f"/api/functions/{GREET}"
     assert_error(edge.call("POST", f"{path}/invoke", json=1), 400, "NOT_DEPLOYED")
-    embedded.platform.deployments.deploy(_nobody(), FunctionRef(TEAM, GREET))
+    embedded.platform.deployments.deploy(SYSTEM_ACTOR, FunctionRef(TEAM, GREET))
     embedded.work()
 
     answer = edge.call("POST", f"{path}/invoke", json={"a": 1}).json()
@@ -103,12 +104,6 @@ def test_a_function_is_deployed_called_and_its_calls_are_with_the_earlier_ones(a
     assert api.get(path).json()["invocations24h"] == 3
     environment = embedded.platform.functions.find(GREET).settings.environment
     assert [(variable.name, variable.value) for variable in environment] == [("TOKEN", "topsecret")]
-
-
-def _nobody() -> Any:
-    from faasweb.domain.access import SYSTEM_ACTOR
-
-    return SYSTEM_ACTOR
 
 
 def test_tasks_are_shown_and_what_nobody_was_at_is_ended(api, embedded):

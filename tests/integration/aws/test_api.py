@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from faasweb import bootstrap
+from faasweb.domain.access import Scope
+from tests.contract.repositories.earlier_table import dump
 from tests.integration.conftest import HELLO, Api, Edge, Embedded, actor_for, base64_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,8 +123,6 @@ def heard_on(on: Any, kind: str, user: Any) -> list[tuple[str, int, str]]:
 
 
 def token_of(embedded: Embedded, user: Any) -> str:
-    from faasweb.domain.access import Scope
-
     return embedded.platform.accounts.issue_token(actor_for(user), "of tests", scopes=frozenset(Scope))[1]
 
 
@@ -149,8 +150,6 @@ def test_no_request_scans_the_table_and_each_client_is_made_once(on, person, ven
 
 
 def test_nothing_is_left_in_table_and_bucket_of_a_deleted_workspace(on, person):
-    from tests.contract.repositories.earlier_table import dump
-
     with on("aws") as embedded:
         caller = Caller(token_of(embedded, person("ada")))
         the_whole_api(caller, embedded)
@@ -165,7 +164,8 @@ def test_nothing_is_left_in_table_and_bucket_of_a_deleted_workspace(on, person):
 def test_no_secret_and_no_code_is_in_a_log_of_everything(on, person, everything_logged):
     heard = heard_on(on, "aws", person("ada"))
 
-    assert everything_logged.records, "at DEBUG there is something"
+    assert logging.getLogger().level == logging.DEBUG
+    assert any(record.levelno == logging.DEBUG for record in everything_logged.records)
     assert SECRET not in everything_logged.text
     assert base64_of(HELLO)[:60] not in everything_logged.text
     assert "IncomingHandler" not in everything_logged.text
