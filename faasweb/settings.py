@@ -357,6 +357,7 @@ LOGGING = {
         # These write whole requests at DEBUG, secrets included.
         "botocore": {"level": "WARNING"},
         "boto3": {"level": "WARNING"},
+        "s3transfer": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},

@@ -20,7 +20,8 @@ def frames_of(pair) -> list[Frame]:
     ours.close()
     content = b"".join(iter(lambda: theirs.recv(65536), b""))
     _head, _, chunks = content.partition(b"\r\n\r\n")
-    decoder, found = Decoder(), []
+    decoder = Decoder()
+    found: list[Frame] = []
     while chunks:
         size, _, rest = chunks.partition(b"\r\n")
         piece, chunks = rest[: int(size, 16)], rest[int(size, 16) + 2 :]
