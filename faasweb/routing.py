@@ -1,5 +1,6 @@
 """The first thing a request meets: which stack answers it, and how much body it may bring."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -15,6 +16,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
+BODY_TIME_S = 120
 # What waits for somebody else: live streams, function routes, and invocations through the API.
 EDGE_PATHS = re.compile(r"/(stream|fn|run)/|/api/.*/invoke/?$")
 # A proxy may chunk a request without body; these methods are not worth reading one for.
@@ -28,10 +30,6 @@ class Refused(Exception):
         super().__init__(message)
         self.status = status
         self.content = {"error": {"code": code, "message": message, "details": {}}}
-
-
-class ClientGone(Exception):
-    """The client hung up before its request had arrived."""
 
 
 class BrokenOff(Exception):
@@ -65,8 +63,6 @@ class Router:
             scope, receive = await bounded(scope, receive)
         except Refused as refusal:
             await _answer(send, refusal.status, refusal.content)
-        except ClientGone:
-            return
         else:
             with contextlib.suppress(BrokenOff):  # the server cuts what never got its last message
                 await app(scope, receive, send)
@@ -106,23 +102,29 @@ def check_length(declared: str | None) -> int | None:
 
 
 async def bounded(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
-    """Give back the request with a body of known, allowed length.
+    """Give back the request with its whole body at hand, its length known and allowed.
 
-    A body without Content-Length (chunked, HTTP/2) is read here and gets one: WSGI has no other way to know it.
-    What it gives back receives by a coroutine, which a2wsgi insists on and granian's own `receive` is not.
-    Raises Refused over `MAX_BODY_BYTES`, ClientGone when the client hangs up meanwhile.
+    A stack never waits for a caller: eight that send slowly would hold every thread that pages have. WSGI knows no
+    body without Content-Length (chunked, HTTP/2), so it gets one. What this gives back receives by a coroutine, which
+    a2wsgi insists on and granian's own `receive` is not.
+    Raises Refused over `MAX_BODY_BYTES` or `BODY_TIME_S`, and when the client hangs up meanwhile.
     """
     headers: dict[bytes, bytes] = dict(scope["headers"])
     declared = headers.get(b"content-length")
-    if check_length(declared.decode("latin-1") if declared is not None else None) is not None:
+    length = check_length(declared.decode("latin-1") if declared is not None else None)
+    unknown = length is None and (scope["method"] not in BODYLESS or b"transfer-encoding" in headers)
+    if not length and not unknown:
         return scope, _replay([], receive)
-    if scope["method"] in BODYLESS and b"transfer-encoding" not in headers:
-        return scope, _replay([], receive)
-    body = await _read(receive)
-    kept = [header for header in scope["headers"] if header[0] != b"transfer-encoding"]
-    kept.append((b"content-length", str(len(body)).encode()))
-    message = {"type": "http.request", "body": body, "more_body": False}
-    return {**scope, "headers": kept}, _replay([message], receive)
+    try:
+        async with asyncio.timeout(BODY_TIME_S):
+            body = await _read(receive)
+    except TimeoutError as exc:
+        message = f"the request did not arrive within {BODY_TIME_S} s"
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "TIMEOUT", message) from exc
+    if unknown:
+        kept = [header for header in scope["headers"] if header[0] != b"transfer-encoding"]
+        scope = {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())]}
+    return scope, _replay([{"type": "http.request", "body": body, "more_body": False}], receive)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -130,7 +132,8 @@ async def _read(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            # The client hung up, and nobody reads the answer; or what came can't be read: bad chunks look the same.
+            raise Refused(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "the request's body broke off")
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             raise _too_large()

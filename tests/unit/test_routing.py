@@ -72,6 +72,43 @@ def test_a_body_that_grows_too_large_is_refused():
     assert (status, seen) == (413, [])
 
 
+def test_no_stack_waits_for_a_body_that_is_still_arriving():
+    """Each thread that pages have would soon belong to a caller who sends slowly."""
+    headers = [(b"content-length", b"3")]
+    _, _, seen = ask("/", method="POST", headers=headers, chunks=(b"a", b"b", b"c"))
+    assert seen == [("web", b"abc", {b"content-length": b"3"})]
+
+
+def test_a_body_that_does_not_arrive_in_time_is_refused(monkeypatch):
+    monkeypatch.setattr("faasweb.routing.BODY_TIME_S", 0.05)
+    sent: list[Any] = []
+    seen: list[Any] = []
+
+    async def receive():
+        await asyncio.sleep(5)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"3")]}
+    asyncio.run(Router(edge=named("edge", seen), web=named("web", seen))(scope, receive, send))
+    assert (sent[0]["status"], seen) == (408, [])
+
+
+def test_a_body_that_breaks_off_reaches_no_stack():
+    sent: list[Any] = []
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"transfer-encoding", b"chunked")]}
+    asyncio.run(Router(edge=named("edge", []), web=named("web", []))(scope, receive, send))
+    assert sent[0]["status"] == 400
+
+
 @pytest.mark.parametrize("length", [b"-1", b"1e3", b"", b"\xb2"])
 def test_a_length_that_is_no_number_is_refused(length):
     assert ask("/", method="POST", headers=[(b"content-length", length)])[0] == 400
