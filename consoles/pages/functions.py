@@ -146,7 +146,8 @@ def save(request: PageRequest, function: Function) -> HttpResponseBase:
 
 def _stale(request: PageRequest, function: Function, text: str) -> HttpResponse:
     now = request.platform.functions.with_source(request.platform.functions.get(function.ref))
-    context = page(request, now, "code", mine=text, theirs=now.source.text if now.source else "")
+    theirs, mine = now.source.text if now.source else "", text.replace("\r\n", "\n")
+    context = page(request, now, "code", mine=mine, theirs=theirs, diff={"before": theirs, "after": mine})
     template = "functions/_stale.html" if wants_partial(request) else "functions/stale.html"
     return render(request, template, context, status=409)
 
@@ -162,7 +163,9 @@ def keep_draft(request: PageRequest, function: Function) -> HttpResponseBase:
         )
     except FaaswebError as exc:
         return JsonResponse({"message": exc.message}, status=status_of(exc))
-    return JsonResponse({"saved_at": draft.saved_at.isoformat()}, status=200 if base == function.code_hash else 409)
+    # What is saved already is no draft, wherever it started.
+    kept = base != function.code_hash and request.platform.functions.draft(function, draft.user) is not None
+    return JsonResponse({"saved_at": draft.saved_at.isoformat()}, status=409 if kept else 200)
 
 
 @takes("POST")

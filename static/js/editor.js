@@ -54,6 +54,7 @@
     ".cm-changedText": { background: "color-mix(in srgb, var(--ok-dot) 28%, transparent) !important" },
     ".cm-deletedChunk": { backgroundColor: "var(--bad-soft)", paddingLeft: "12px" },
     ".cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad-dot) 28%, transparent)" },
+    ".cm-deletedChunk *, .cm-changedLine *, .cm-inlineChangedLine *": { color: "var(--ink) !important" }, // legible on a tint
     ".cm-collapsedLines": { color: "var(--ink-2)", background: "var(--sunken)", borderColor: "var(--line)" },
   });
 
@@ -81,7 +82,8 @@
       this.saved = "draft" in field.dataset ? null : field.value; // a draft is not what is saved
       this.view = this.mount();
       field.hidden = true;
-      field.form?.addEventListener("htmx:beforeRequest", () => (this.sent = this.value));
+      field.form?.addEventListener("htmx:beforeRequest", () => this.saving());
+      field.form?.addEventListener("htmx:afterRequest", (event) => event.detail.successful || (this.dirty && this.saveDraft()));
       field.form?.addEventListener("reset", () => this.replace(field.defaultValue));
       this.listen();
       this.readInitialDiagnostics();
@@ -114,6 +116,10 @@
       document.addEventListener("submit", ({ submitter }) => submitter?.matches("[data-discards-draft]") && this.markDirty(false));
       window.addEventListener("online", () => this.dirty && this.saveDraft());
       window.addEventListener("pagehide", () => this.dirty && this.saveDraft({ keepalive: true }));
+    }
+
+    get base() {
+      return this.field.form?.elements.base?.value ?? "";
     }
 
     get value() {
@@ -167,10 +173,11 @@
       const url = this.field.dataset.draftUrl;
       if (!url) return;
       clearTimeout(this.draftTimer);
-      const sent = this.value;
+      const [sent, base] = [this.value, this.base];
       this.state("saving");
       try {
-        const answer = await this.post(url, { base: this.field.form?.elements.base?.value ?? "" }, options);
+        const answer = await this.post(url, { base }, options);
+        if (this.base !== base) return this.overtaken();
         if (answer.status === 409) {
           if (this.value === sent) this.markDirty(false); // kept all the same
           return this.state("stale");
@@ -183,6 +190,17 @@
       if (this.value !== sent) return; // typed meanwhile: its own timer is running
       this.markDirty(false);
       this.state(sent === this.saved ? "saved" : "draft");
+    }
+
+    saving() {
+      this.sent = this.value;
+      clearTimeout(this.draftTimer); // what is being saved needs no draft, unless it is refused
+    }
+
+    // A save was faster: what was typed since is kept as a draft of what is saved now.
+    overtaken() {
+      if (this.value === this.saved) this.state("saved");
+      else this.saveDraft();
     }
 
     // The save's answer carries the new base: <span data-saved data-base="hash">.

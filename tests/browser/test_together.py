@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Console, Opens
+from tests.browser.test_every_page import violations
 from tests.browser.things import Made, Things
 
 
@@ -47,7 +48,9 @@ def stale(opens: Opens, function: Made, console: Console) -> Page:
 
 
 def test_a_stale_save_shows_both_and_can_be_made_anyway(stale: Page):
-    expect(stale.get_by_label("Yours")).to_have_value(re.compile("# still mine"))
+    expect(stale.locator(".cm-deletedChunk")).to_contain_text("# theirs")
+    assert violations(stale) == []
+    expect(stale.get_by_label("Yours", exact=True)).to_have_value(re.compile("# still mine"))
     expect(stale.get_by_label("Saved meanwhile")).to_have_value(re.compile("# theirs"))
     stale.get_by_role("button", name="Save mine over it").click()
 
@@ -77,6 +80,21 @@ def test_a_draft_is_discarded_after_a_question(opens: Opens, function: Made):
     dialog.get_by_role("button", name="Discard draft").click()
     expect(page.locator("[data-draft-state]")).to_have_text("Saved")
     expect(page.locator(".cm-content")).not_to_contain_text("# a thought")
+
+
+def test_a_draft_that_arrives_after_the_save_is_no_conflict(opens: Opens, function: Made):
+    page = opens(function.page)
+    held: list[Route] = []
+    page.route("**/draft", lambda route: held.append(route))
+    with page.expect_request("**/draft"):
+        add(page, "\n# one\n")
+    save(page)
+    state = page.locator("[data-draft-state]")
+    expect(state).to_have_text("Saved")
+    with page.expect_response("**/draft") as answer:
+        held[0].continue_()
+    assert answer.value.ok
+    expect(state).to_have_text("Saved")
 
 
 def test_going_back_after_a_save_is_not_stale(opens: Opens, function: Made):

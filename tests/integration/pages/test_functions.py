@@ -235,6 +235,12 @@ def test_a_draft_of_older_code_is_kept_and_told(ada, embedded, greet):
     assert f'name="base" value="{greet.code_hash}"' in page.content.decode()
 
 
+def test_a_draft_that_is_saved_already_is_none_wherever_it_started(ada, embedded, greet):
+    saved_by_somebody(embedded, greet)
+    assert draft(ada, greet, OTHER).status_code == 200
+    assert "Draft kept" not in said(ada.get(at(greet)))
+
+
 def test_a_draft_that_is_too_large_is_refused(ada, greet):
     answer = draft(ada, greet, "x" * (SOURCE_LIMIT + 1))
     assert answer.status_code == 413
