@@ -3,7 +3,8 @@
 The allow-list is Spin's ``allowed_outbound_hosts``: ``scheme://host[:port]`` with ``*`` as scheme, host or port and
 ``*.`` in front of a host for its subdomains. A name is resolved once and the connection goes to the address that was
 looked at, so a second answer of the name server cannot lead elsewhere. Addresses that are not public are refused
-unless the list names exactly that host.
+unless the list names exactly that host. Link-local ones are refused in any case: there, clouds hand out the machine's
+own credentials.
 """
 
 import ipaddress
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+EC2_CREDENTIALS = ipaddress.ip_address("fd00:ec2::254")
 EMBEDDED_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -108,13 +110,24 @@ def allowing_rules(target: Target, allow_list: Iterable[str]) -> list[Rule]:
 
 def is_public(address: Address) -> bool:
     """Whether an address is on the public internet, also when it is an IPv4 address in IPv6 clothes."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
-        if inner is None and any(address in network for network in EMBEDDED_IPV4):
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner:
-            return is_public(inner) and not address.is_loopback
+    if inner := _inner(address):
+        return is_public(inner) and not address.is_loopback
     return address.is_global and not address.is_multicast
+
+
+def is_link_local(address: Address) -> bool:
+    """Whether it is 169.254.0.0/16 or fe80::/10, in whatever clothes, or the IPv6 address of Amazon's credentials."""
+    return (_inner(address) or address).is_link_local or address == EC2_CREDENTIALS
+
+
+def _inner(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    inner = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1]) or None
+    if inner is None and any(address in network for network in EMBEDDED_IPV4):
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner
 
 
 def checked_addresses(target: Target, allow_list: Iterable[str]) -> list[Address]:
@@ -125,6 +138,9 @@ def checked_addresses(target: Target, allow_list: Iterable[str]) -> list[Address
     except (OSError, UnicodeError) as error:
         raise NotFound(f"{target.host} has no address") from error
     addresses = list(dict.fromkeys(ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found))
+    addresses = [address for address in addresses if not is_link_local(address)]
+    if not addresses:
+        raise Denied(f"{target.host} has a link-local address, which no function may call")
     if any(rule.is_exact for rule in rules):
         return addresses
     public = [address for address in addresses if is_public(address)]

@@ -95,3 +95,19 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch):
     with pytest.raises(ConnectionRefusedError):
         connect(Target.parse("https", "rebind.example"), ["*"], 1.0)
     assert asked == ["rebind.example", ("93.184.216.34", 443)]
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[fd00:ec2::254]"]
+)
+def test_what_hands_out_credentials_is_refused_even_when_it_is_named(host):
+    target = Target.parse("http", host)
+    with pytest.raises(Denied, match="link-local"):
+        checked_addresses(target, [f"http://{host}"])
+
+
+def test_a_named_host_that_resolves_to_a_link_local_address_is_refused(monkeypatch):
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+    monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *_args, **_more: answer)
+    with pytest.raises(Denied, match="link-local"):
+        checked_addresses(Target.parse("http", "metadata.example"), ["http://metadata.example"])
