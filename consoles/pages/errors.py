@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from consoles.http import status_of
-from faasweb.domain.errors import FaaswebError, MethodNotAllowed, NotFound
+from faasweb.domain.errors import FaaswebError, MethodNotAllowed, NotAllowed, NotFound
 
 SWAPPED = (409, 422)  # what htmx puts into the page (base.html); of other refusals it shows the sentence
 
@@ -28,6 +28,11 @@ def render_error(request: HttpRequest, error: FaaswebError) -> HttpResponse:
         answer["Allow"] = ", ".join(cast(Sequence[str], error.details["allowed"]))
     answer["Cache-Control"] = "private, no-store"
     return answer
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form is older than the session: signed in or out meanwhile, in another tab. Or another site sent it."""
+    return render_error(request, NotAllowed(_("This page was out of date. Reload it and try again.")))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -163,3 +163,20 @@ def test_the_front_page_is_a_status_for_programs(browser, db, embedded):
     answer = browser().get("/", headers={"accept": "*/*"})
     assert answer["Content-Type"] == "application/json"
     assert "Accept" in answer["Vary"]
+
+
+def test_a_form_older_than_the_session_gets_a_page_with_the_way_out(browser, forms):
+    old = browser("ada", enforce_csrf_checks=True)
+    for place in forms:
+        answer = old.post(place, {"csrfmiddlewaretoken": "x" * 32})
+        assert answer.status_code == 403, place
+        assert "Reload it and try again." in answer.content.decode()
+        assert is_whole_page(answer)
+    part = old.post(forms[0], headers=HTMX)
+    assert (part.status_code, part["Content-Type"]) == (403, "text/plain; charset=utf-8")
+
+
+def test_a_strangers_form_without_a_token_gets_a_page_too(browser):
+    answer = browser(enforce_csrf_checks=True).post("/sign-in", {"username": "ada", "password": "x"})
+    assert answer.status_code == 403
+    assert is_whole_page(answer)
