@@ -71,7 +71,7 @@ def test_a_locked_database_loses_nothing_that_fits(tmp_path):
     started = time.monotonic()
     telemetry.line("fn-1", LogLine(1, "stdout", "late"), "r", None)
     telemetry.sample("fn-1", 7)
-    assert time.monotonic() - started < 0.1
+    assert time.monotonic() - started < 2
     time.sleep(2.5)
     other.execute("COMMIT")
     other.close()
