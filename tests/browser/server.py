@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,11 +54,13 @@ class Server:
             text=True,
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def _listen(self) -> None:
         assert self.process.stdout
-        self.said.extend(self.process.stdout)
+        with self.process.stdout as lines:
+            self.said.extend(lines)
 
     def sign_in_path(self) -> str:
         """The path of the one-time link that was printed."""
@@ -72,12 +74,12 @@ class Server:
         with httpx.Client(base_url=self.url, timeout=5) as client:
             self._wait(lambda: client.get("/readyz").status_code == httpx.codes.OK, PREPARE_S)
 
-    def _wait(self, done: object, seconds: float) -> None:
+    def _wait(self, done: Callable[[], bool], seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             assert self.process.poll() is None, "".join(self.said)
             try:
-                if callable(done) and done():
+                if done():
                     return
             except httpx.TransportError:
                 pass
@@ -91,6 +93,7 @@ class Server:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self.listener.join(STOP_S)
 
 
 @contextmanager
