@@ -119,7 +119,7 @@ def _secret_key() -> str:
         return key
     path = DATA_DIR / "secret_key"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _make_secret_key(path)
         key = path.read_text()
@@ -245,9 +245,14 @@ def _database() -> dict[str, object]:
         return {**environ.Env.db_url_config(url), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     if PRODUCTION:
         raise ImproperlyConfigured("set DATABASE_URL, e.g. postgres://user:password@host:5432/faasweb")
+    path = DATA_DIR / "django.db"
+    with contextlib.suppress(OSError):  # read-only, or somebody else's: whoever opens it will say so
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # whoever reads the sessions in it can be anybody
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "django.db",
+        "NAME": path,
         "CONN_MAX_AGE": 600,
         "OPTIONS": {
             "timeout": 20,

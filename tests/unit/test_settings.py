@@ -48,6 +48,16 @@ def test_the_secret_key_is_made_once_and_only_its_owner_can_read_it(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if "secret" in path.name] == ["secret_key"]
 
 
+def test_only_its_owner_reads_the_database_of_sessions(tmp_path):
+    data = tmp_path / "data"
+    read_settings(data)
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert (data / "django.db").stat().st_mode & 0o777 == 0o600
+    (data / "django.db").chmod(0o644)  # as earlier versions made it
+    read_settings(data)
+    assert (data / "django.db").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_data_folder_that_is_a_file_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     line = last_line(read_settings(tmp_path / "file"))
