@@ -1,4 +1,4 @@
-# One image for every process: the command says which (web, edge, worker, wasmhost, builder, migrate, or up for all).
+# One image for every process: the command says which (web, edge, worker, wasmhost, migrate, or up for all; builder is still to come).
 FROM python:3.11-slim-bookworm AS build
 
 ENV PYTHONDONTWRITEBYTECODE=1 UV_NO_CACHE=1 FAASWEB_STATIC_ROOT=/app/staticfiles

@@ -1,18 +1,16 @@
-"""`manage.py builder`: the Builder Service alone, for a container."""
+"""`manage.py builder`: the name under which the image will serve the Builder Service."""
 
-import os
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand
-
-from faasweb.supervisor import servers
+from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
-    help = "Serve the Builder Service's API on FAASWEB_BIND and PORT."
+    help = "The Builder Service's API; not part of this release."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Become the server; the settings choose the Builder's URLs when FAASWEB_DOOR says so."""
-        servers.become(servers.web(settings.BIND, settings.PORT), {**os.environ, "FAASWEB_DOOR": "builder"})
+        """Refuse: serving the console under this name would look like a Builder that answers 404."""
+        raise CommandError(
+            "The Builder Service is not part of this release: builds run in the worker (manage.py worker)."
+        )
