@@ -47,7 +47,7 @@ def every(seconds: float, action: Callable[[], None]) -> Iterator[None]:
         while not stop.wait(seconds):
             try:
                 action()
-            except Exception:
+            except Exception:  # one missed beat must not end the beating: the lease would be lost to another worker
                 logger.exception("what goes on beside a build failed; it goes on")
 
     thread = threading.Thread(target=loop, name="every", daemon=True)

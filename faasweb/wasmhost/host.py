@@ -154,7 +154,7 @@ def _end(release: LiveRelease, sandbox: Sandbox, run: Instance, duration_ns: int
 def _ending(sandbox: Sandbox, instance: Instance) -> tuple[OutcomeName, str | None]:
     try:
         return ending(sandbox, instance.failure)
-    except Exception:
+    except Exception:  # a guest chose what is looked at here; its caller gets an end frame all the same
         logger.exception("no outcome for a run")
         return "trap", "The function failed in a way that the runtime does not know."
 

@@ -96,13 +96,11 @@ class Server:
         try:
             while not self._stopping:
                 self._answer(connection, connection.read_request(MAX_DRAFT_BYTES))
-        except Disconnected:
-            pass
         except BadRequest as error:
             self._refuse(connection, str(error))
-        except OSError:
-            pass  # the client went away while it was answered
-        except Exception:
+        except (Disconnected, OSError):
+            logger.debug("a client went away")
+        except Exception:  # the border of this thread: it costs one connection, never the process
             logger.exception("a connection failed")
         finally:
             sock.close()
