@@ -13,7 +13,7 @@ from pathlib import Path
 from faasweb.wasmhost.frames import LogLine
 
 BUCKET_S = 15
-FLUSH_EVERY_S = 0.1
+FLUSH_EVERY_S = 0.05
 BATCH_ROWS = 500
 MAX_WAITING = 20_000
 LOCK_WAIT_S = 2.0
@@ -57,6 +57,7 @@ class Telemetry:
         self._active: set[str] = set()
         self._lock = threading.Lock()
         self._work = threading.Event()
+        self._ending = threading.Event()
         self._closing = False
         self._pruned_at = time.monotonic()
         self._database: sqlite3.Connection | None = None
@@ -86,20 +87,20 @@ class Telemetry:
     def close(self, timeout_s: float = 1.0) -> None:
         """Write what is waiting and end the thread."""
         self._closing = True
+        self._ending.set()
         self._work.set()
         self._thread.join(timeout_s)
 
     def _write_forever(self) -> None:
         while True:
             self._work.wait()
-            if not self._closing:
-                time.sleep(FLUSH_EVERY_S / 2)
             self._work.clear()
             wrote = self._write()
             if self._closing:
                 break
+            # What comes after a silence is written at once: its reader may be waiting. What follows is gathered.
+            self._ending.wait(FLUSH_EVERY_S if wrote else 1.0)
             if not wrote:
-                time.sleep(1.0)
                 self._work.set()
         if self._database is not None:
             self._database.close()
