@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.kubernetes_server import api_server
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory):
@@ -10,3 +12,10 @@ def django_db_modify_db_settings(tmp_path_factory):
 
     test = settings.DATABASES["default"].setdefault("TEST", {})
     test["NAME"] = str(tmp_path_factory.mktemp("django") / "django.db")
+
+
+@pytest.fixture(scope="session")
+def kubernetes():
+    """A real Kubernetes API server that the tests of this process share; skips where there can't be one."""
+    with api_server() as server:
+        yield server
