@@ -18,6 +18,7 @@ from faasweb.domain.executions import Execution
 from faasweb.domain.functions import Function, FunctionRef, FunctionSettings
 from faasweb.domain.invocations import Head, InvocationRequest, Report
 from faasweb.domain.source import Source
+from faasweb.domain.spinapps import AppSpec, AppStatus, LiveApp
 from faasweb.domain.telemetry import CpuUsage, LogPage
 from faasweb.domain.usage import Minute
 from faasweb.domain.versions import Version
@@ -464,6 +465,41 @@ class Runtime(Protocol):
         ...
 
     def ready(self) -> str | None: ...
+
+
+class Cluster(Protocol):
+    """Apps on Kubernetes, run by SpinKube. Unavailable when it does not answer or lacks something that it needs."""
+
+    def apply(self, spec: AppSpec) -> AppStatus:
+        """Deploy it, or what changed of it; options that are not given stay as they are deployed.
+
+        Repeating is no error. InvalidInput, NamespaceMissing; Conflict when an app of that name is another function's;
+        NotAllowed when the cluster refuses it to us. Waits a few seconds for the Service to get its address.
+        """
+        ...
+
+    def status(self, namespace: str, name: str) -> AppStatus:
+        """NotFound."""
+        ...
+
+    def list(self, namespace: str) -> Sequence[LiveApp]:
+        """Every app of ours there, by name."""
+        ...
+
+    def remove(self, namespace: str, name: str, function_id: str | None = None) -> None:
+        """The app and all that was made for it; with ``function_id`` all that bears its label, and nobody else's app.
+
+        Absent is no error, and may be what an attempt left that died half-way.
+        """
+        ...
+
+    def preview(self, spec: AppSpec) -> str:
+        """What ``apply`` would write into an empty cluster, as YAML documents, without asking the cluster."""
+        ...
+
+    def ready(self) -> str | None:
+        """None when apps can be deployed, otherwise a sentence that says what is missing."""
+        ...
 
 
 class DraftRunner(Protocol):

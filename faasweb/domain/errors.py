@@ -24,6 +24,14 @@ class InvalidInput(FaaswebError):
     code = "VALIDATION_ERROR"
 
 
+class NamespaceMissing(InvalidInput):
+    """A deployment names a Kubernetes namespace that is not there."""
+
+    @classmethod
+    def of(cls, namespace: str) -> NamespaceMissing:
+        return cls(f"Namespace '{namespace[:253]}' not found", field="namespace")
+
+
 class Unauthenticated(FaaswebError):
     code = "UNAUTHENTICATED"
 
