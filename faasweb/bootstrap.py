@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from faasweb.ports import (
     Accounts,
+    Assistant,
     Builder,
     CodeStore,
     DraftRunner,
@@ -27,6 +28,7 @@ from faasweb.ports import (
 from faasweb.usecases.access import Access
 from faasweb.usecases.builds import Builds
 from faasweb.usecases.deployments import Deployments
+from faasweb.usecases.editing import Editing
 from faasweb.usecases.functions import Functions
 from faasweb.usecases.invocations import Invocations
 from faasweb.usecases.observing import Logs, Metrics
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from faasweb.adapters.runtime.http_calls import UrlCalls
     from faasweb.adapters.runtime.wasm import WasmRuntime
+    from faasweb.adapters.toolchain.spin import SpinToolchain
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Platform:
     invocations: Invocations
     logs: Logs
     metrics: Metrics
+    editing: Editing
     upkeep: Upkeep
     readiness: Readiness
 
@@ -73,6 +77,7 @@ class Adapters:
     metrics: MetricStore
     queue: Queue
     accounts: Accounts
+    assistant: Assistant
 
 
 @cache
@@ -107,6 +112,7 @@ def platform_of(use: Adapters) -> Platform:
         ),
         logs=Logs(use.logs),
         metrics=Metrics(use.metrics, stored.executions),
+        editing=Editing(use.assistant),
         upkeep=Upkeep(
             stored.maintenance,
             stored.functions,
@@ -128,10 +134,11 @@ def adapters_from_settings() -> Adapters:
     code = _code_store()
     registry = _registry()
     wasm = _wasm_runtime(code)
+    toolchain = _toolchain()
     return Adapters(
         repositories=_repositories(),
         code=code,
-        builder=_builder(code, registry),
+        builder=_builder(code, registry, toolchain),
         registry=registry,
         runtime=_runtime(wasm),
         drafts=wasm,
@@ -139,6 +146,7 @@ def adapters_from_settings() -> Adapters:
         metrics=_metrics(),
         queue=DjangoQueue(),
         accounts=DjangoAccounts(),
+        assistant=toolchain,
     )
 
 
@@ -205,26 +213,26 @@ def _aws(service: str) -> object:
     )
 
 
-def _toolchain() -> Toolchain:
+def _toolchain() -> SpinToolchain:
     from faasweb.adapters.toolchain.spin import SpinToolchain
 
     return SpinToolchain(settings.CACHE_DIR)
 
 
-def _builder(code: CodeStore, registry: ImageRegistry) -> Builder:
+def _builder(code: CodeStore, registry: ImageRegistry, toolchain: Toolchain) -> Builder:
     if settings.BUILDER_SERVICE_URL:
         from faasweb.adapters.builder.http import HttpBuilder
 
         return HttpBuilder(
             _builder_service(),
             code,
-            _toolchain(),
+            toolchain,
             registry_url=settings.ECR_REGISTRY_URL,
             for_images=settings.RUNTIME != "embedded",
         )
     from faasweb.adapters.builder.local import LocalBuilder
 
-    return LocalBuilder(_toolchain(), code, registry)
+    return LocalBuilder(toolchain, code, registry)
 
 
 def _builder_service() -> httpx.Client:

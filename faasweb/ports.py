@@ -311,6 +311,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """Something that could be typed. ``kind`` is function, class, module, instance, statement, param, keyword ...
+
+    ``detail`` is a signature or empty; ``insert`` replaces the word before the place.
+    """
+
+    label: str
+    kind: str
+    detail: str
+    insert: str
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """A built component on this machine: a file that stays until the next build at least."""
 
@@ -338,6 +351,17 @@ class Toolchain(Protocol):
 
     def ready(self) -> str | None:
         """None when it can build, otherwise a sentence that says what is missing."""
+        ...
+
+
+class Assistant(Protocol):
+    """Helps while somebody types."""
+
+    def complete(self, source: Source, path: str, line: int, column: int) -> Sequence[Completion]:
+        """What could be typed there, at most 50; both count from 1. Nothing of the source is run.
+
+        Empty when it can't be told. Raises Unavailable while the toolchain is being prepared.
+        """
         ...
 
 

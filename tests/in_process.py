@@ -24,7 +24,7 @@ from faasweb.domain.errors import InvocationFailed, NotReady, Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import Head, InvocationRequest, PrintedLine, Report
 from faasweb.domain.source import Source
-from faasweb.ports import BuildFailure, Check, CodeStore, Component, Health, Release, Say
+from faasweb.ports import BuildFailure, Check, CodeStore, Completion, Component, Health, Release, Say
 
 MAGIC = b"\0asm-of-tests\n"
 
@@ -213,6 +213,13 @@ class SyntaxToolchain:
         path.write_bytes(content)
         say("build", f"{len(content)} bytes")
         return Component(path, f"sha256:{digest}", len(content))
+
+    def complete(self, source: Source, path: str, line: int, column: int) -> list[Completion]:
+        """The project's own modules."""
+        if self.missing:
+            raise Unavailable(self.missing)
+        names = sorted(name.removesuffix(".py") for name in source.files if name.endswith(".py"))
+        return [Completion(name, "module", f"at {path}:{line}:{column}", name) for name in names]
 
     def ready(self) -> str | None:
         return self.missing

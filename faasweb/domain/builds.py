@@ -25,7 +25,10 @@ class BuildStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """What a checker says about one place of the user's source. ``line`` and ``column`` count from 1."""
+    """What a checker says about one place of the user's source. Lines and columns count from 1.
+
+    The end is where the place ends, behind its last character; 0 when the checker did not say.
+    """
 
     file: str
     line: int
@@ -33,6 +36,8 @@ class Diagnostic:
     message: str
     code: str = ""
     blocking: bool = True
+    end_line: int = 0
+    end_column: int = 0
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: error: {self.message}"

@@ -103,6 +103,7 @@ def embedded(tmp_path, settings, monkeypatch):
         metrics=EmbeddedMetricStore(tmp_path / "telemetry.db"),
         queue=queue,
         accounts=DjangoAccounts(),
+        assistant=toolchain,
     )
     monkeypatch.setattr(bootstrap, "adapters_from_settings", lambda: adapters)
     bootstrap.get_platform.cache_clear()

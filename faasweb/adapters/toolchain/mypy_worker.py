@@ -74,6 +74,7 @@ def options(cache: Path) -> list[str]:
         f"--cache-dir={cache}",
         "--config-file=",
         "--output=json",
+        "--show-error-end",
         "--no-error-summary",
         "--explicit-package-bases",
     ]

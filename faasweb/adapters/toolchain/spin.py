@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from faasweb.adapters.toolchain.cache import SIZE_LIMIT, BuildCache
 from faasweb.adapters.toolchain.compilation import ENTRY, OPTIONS, Compiler
+from faasweb.adapters.toolchain.completion import Completer
 from faasweb.adapters.toolchain.environment import (
     REQUIREMENTS,
     environment_path,
@@ -16,12 +18,13 @@ from faasweb.adapters.toolchain.environment import (
     tool_versions,
     toolchain_python,
 )
+from faasweb.adapters.toolchain.lint import Linter, with_advice
 from faasweb.adapters.toolchain.mypy_process import MypyProcess
-from faasweb.adapters.toolchain.typecheck import TypeChecker
+from faasweb.adapters.toolchain.typecheck import REPORTED, TypeChecker
 from faasweb.adapters.toolchain.work import sweep, work_folder
 from faasweb.domain.errors import InvalidInput, Unavailable
 from faasweb.domain.source import Source
-from faasweb.ports import BuildFailure, Check, Component, Say
+from faasweb.ports import BuildFailure, Check, Completion, Component, Say
 
 BUILD_TIMEOUT_S = 300.0
 MEMORY_MB = 1500
@@ -30,7 +33,7 @@ NOT_READY = "The toolchain is still being installed. It is prepared when faasweb
 
 
 class SpinToolchain:
-    """Adapter of the port ``Toolchain``. ``cache`` is the machine's cache folder; nothing is kept elsewhere."""
+    """Adapter of ``Toolchain`` and ``Assistant``. Nothing is kept but in ``cache``, the machine's cache folder."""
 
     def __init__(
         self,
@@ -45,6 +48,8 @@ class SpinToolchain:
         self._environment = environment_path(cache, requirements)
         self._mypy = MypyProcess(toolchain_python(self._environment), cache)
         self._checker = TypeChecker(self._mypy)
+        self._linter = Linter(toolchain_python(self._environment), cache)
+        self._completer = Completer(self._environment, toolchain_python(self._environment), cache)
         self._compiler = Compiler(self._environment, timeout_s, memory_mb)
         self._builds = BuildCache(cache, cache_bytes)
         self._wait_s = min(timeout_s, LOCK_WAIT_S)
@@ -54,13 +59,19 @@ class SpinToolchain:
         return None if is_ready(self._environment) else NOT_READY
 
     def close(self) -> None:
-        """End the warm type checker. It starts again when it is needed."""
+        """End what is kept warm. It starts again when it is needed."""
         self._mypy.close()
+        self._completer.close()
 
     def check(self, source: Source) -> Check:
         self._require_ready()
         _require_inside(source)
-        return Check(self._checker.check(source))
+        return Check(with_advice(self._checker.check(source), self._linter.advice(source), REPORTED))
+
+    def complete(self, source: Source, path: str, line: int, column: int) -> Sequence[Completion]:
+        self._require_ready()
+        _require_inside(source)
+        return self._completer.complete(source, path, line, column)
 
     def build(self, source: Source, say: Say) -> Component | BuildFailure:
         """Phases are ``check`` and ``build``. A source that was built before is not built again."""

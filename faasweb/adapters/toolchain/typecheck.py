@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
+from typing import Any
 
 from faasweb.adapters.toolchain.inspection import Inspection, inspections, main_file
-from faasweb.adapters.toolchain.mypy_process import CheckerCrashed, MypyProcess
+from faasweb.adapters.toolchain.json_worker import WorkerCrashed
+from faasweb.adapters.toolchain.mypy_process import MypyProcess
 from faasweb.domain.builds import Diagnostic
 from faasweb.domain.errors import TimedOut
 from faasweb.domain.source import Source
@@ -50,7 +52,7 @@ class TypeChecker:
             found = list(judged(self._mypy.run(source.files), read))
         except TimedOut:
             return [Diagnostic(main, 1, 1, TOO_LONG, "too-long")]
-        except CheckerCrashed:
+        except WorkerCrashed:
             return [Diagnostic(main, 1, 1, TOO_MUCH, "too-much")]
         if not any(item.code == "syntax" for item in found):
             found += [item for each in read.values() for item in each.guest_imports()]
@@ -71,20 +73,32 @@ def judged(output: str, read: Mapping[str, Inspection]) -> Iterator[Diagnostic]:
             continue
         if item["severity"] == "error":
             guessed = item["line"] in unannotated.get(item["file"], ())
-            yield _diagnostic(item, guessed)
+            lines = read[item["file"]].text.split("\n") if item["file"] in read else []
+            yield _diagnostic(item, guessed, lines)
 
 
-def _diagnostic(item: Mapping[str, object], guessed: bool) -> Diagnostic:
+def _diagnostic(item: Mapping[str, Any], guessed: bool, lines: Sequence[str]) -> Diagnostic:
     code, message = str(item["code"] or ""), str(item["message"])
     certain = not guessed or code in CERTAIN
+    first = int(code != "syntax")  # mypy counts the columns of those from 1, others from 0
+    line, end_line = max(1, int(item["line"])), int(item.get("end_line") or 0)
     return Diagnostic(
         file=str(item["file"]),
-        line=max(1, int(str(item["line"]))),
-        column=max(1, int(str(item["column"])) + (code != "syntax")),  # mypy counts those from 1, others from 0
+        line=line,
+        column=max(1, _column(lines, line, int(item["column"])) + first),
         message=_plain(code, message),
         code=code,
         blocking=certain and not _is_advice(code, message),
+        end_line=max(0, end_line),
+        end_column=max(0, _column(lines, end_line, int(item.get("end_column") or -1)) + first),
     )
+
+
+def _column(lines: Sequence[str], line: int, column: int) -> int:
+    """mypy's native parser takes a column of characters for one of bytes and makes it smaller; this undoes that."""
+    if column < 0 or not 0 < line <= len(lines) or lines[line - 1].isascii():
+        return column
+    return len(lines[line - 1][:column].encode())
 
 
 def _is_advice(code: str, message: str) -> bool:

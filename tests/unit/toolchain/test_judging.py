@@ -83,3 +83,12 @@ def test_mypy_refusing_the_project_blocks_without_a_server_path():
     assert (known.file, known.message) == ("pkg/a.py", "Source file found twice under different module names")
     assert known.blocking
     assert (unknown.file, unknown.message) == ("pkg/a.py", "mypy.ini: No such file")
+
+
+def test_a_place_is_counted_in_characters_from_one():
+    # As mypy says it: the place is that of `"x"`, at character 25 to 28 of the line.
+    line = '    한글 = "가나다"; y: int = "x"'
+    item = {"file": "app.py", "line": 1, "column": 15, "end_line": 1, "end_column": 18, "message": "M"}
+    said = json.dumps(item | {"code": "assignment", "severity": "error"})
+    (found,) = judged(said, {"app.py": Inspection("app.py", line)})
+    assert line[found.column - 1 : found.end_column - 1] == '"x"'

@@ -64,6 +64,7 @@ class World:
                 metrics=cast(Any, None),
                 queue=fused(self.queue),
                 accounts=fused(self.accounts),
+                assistant=cast(Any, None),
             )
         )
 
