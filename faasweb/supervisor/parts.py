@@ -47,8 +47,13 @@ class Machine:
 def everything(machine: Machine) -> list[Part]:
     """All parts of one machine, the front first."""
     front = Part("web", servers.edge_and_web(machine.bind, machine.port))
-    preparation = [Part("prepare", (*MANAGE, "prepare"), once=True, late=True)] if machine.wasmhosts else []
-    return [front, *wasmhosts(machine), *workers(late=True), *preparation]
+    prepared = [preparation(late=True)] if machine.wasmhosts else []
+    return [front, *wasmhosts(machine), *workers(late=True), *prepared]
+
+
+def preparation(*, late: bool = False) -> Part:
+    """What functions need on this machine, made once."""
+    return Part("prepare", (*MANAGE, "prepare"), once=True, late=late)
 
 
 def workers(*, late: bool = False) -> list[Part]:

@@ -14,5 +14,5 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Supervise the function processes of this machine."""
-        sys.exit(machine.run_alone(parts.wasmhosts(this_machine())))
+        """Supervise the function processes of this machine, and prepare what they need unless it is there."""
+        sys.exit(machine.run_alone([*parts.wasmhosts(this_machine()), parts.preparation()]))
