@@ -9,7 +9,6 @@ import os
 from typing import Any
 
 import django
-from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.core.cache import close_caches
 from django.core.handlers.asgi import ASGIHandler
@@ -18,6 +17,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 
 from faasweb.routing import Router
+from faasweb.threads import OnThreads
 
 WEB_THREADS = 8
 
@@ -62,5 +62,4 @@ def _spare_the_edge() -> None:
 _spare_the_edge()
 _edge = EdgeHandler()
 edge = Router(edge=_edge, web=_edge)
-_web: Any = WSGIHandler()  # Django and a2wsgi each wrote down WSGI's types, not quite the same
-application = Router(edge=_edge, web=WSGIMiddleware(_web, workers=WEB_THREADS))
+application = Router(edge=_edge, web=OnThreads(WSGIHandler(), WEB_THREADS))

@@ -105,8 +105,7 @@ async def bounded(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
     """Give back the request with its whole body at hand, its length known and allowed.
 
     A stack never waits for a caller: eight that send slowly would hold every thread that pages have. WSGI knows no
-    body without Content-Length (chunked, HTTP/2), so it gets one. What this gives back receives by a coroutine, which
-    a2wsgi insists on and granian's own `receive` is not.
+    body without Content-Length (chunked, HTTP/2), so it gets one.
     Raises Refused over `MAX_BODY_BYTES` or `BODY_TIME_S`, and when the client hangs up meanwhile.
     """
     headers: dict[bytes, bytes] = dict(scope["headers"])

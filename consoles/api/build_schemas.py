@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ninja import Schema
 
-from consoles.api.wire import Moment, made
+from consoles.api.wire import Moment, Shown, in_kst
 from consoles.http import ConsoleRequest
 from faasweb.domain.builds import Build, BuildStatus
 
@@ -31,9 +33,14 @@ class TaskOut(Schema):
     result: ResultOut | None
     error: str | None
 
-    @classmethod
-    def of(cls, request: ConsoleRequest, build: Build) -> TaskOut:
-        return cls(task_id=build.id, status=str(build.status), result=_result(request, build), error=_reason(build))
+    @staticmethod
+    def of(request: ConsoleRequest, build: Build) -> Shown:
+        return {
+            "task_id": build.id,
+            "status": build.status.value,
+            "result": _result(request, build),
+            "error": _reason(build),
+        }
 
 
 class TaskItemOut(TaskOut):
@@ -41,18 +48,13 @@ class TaskItemOut(TaskOut):
     created_at: Moment
     updated_at: Moment
 
-    @classmethod
-    def of(cls, request: ConsoleRequest, build: Build) -> TaskItemOut:
-        return made(
-            cls,
-            task_id=build.id,
-            status=str(build.status),
-            result=_result(request, build),
-            error=_reason(build),
-            app_name=build.app_name,
-            created_at=build.created_at,
-            updated_at=build.updated_at,
-        )
+    @staticmethod
+    def of(request: ConsoleRequest, build: Build) -> Shown:
+        return TaskOut.of(request, build) | {
+            "app_name": build.app_name,
+            "created_at": in_kst(build.created_at),
+            "updated_at": in_kst(build.updated_at),
+        }
 
 
 class TasksOut(Schema):
@@ -61,6 +63,11 @@ class TasksOut(Schema):
     workspace_id: str
     tasks: list[TaskItemOut]
     count: int
+
+    @staticmethod
+    def of(request: ConsoleRequest, workspace_id: str, builds: Sequence[Build]) -> Shown:
+        tasks = [TaskItemOut.of(request, build) for build in builds]
+        return {"workspace_id": workspace_id, "tasks": tasks, "count": len(tasks)}
 
 
 class PushIn(Schema):
@@ -75,11 +82,11 @@ class PushIn(Schema):
     s3_source_path: str | None = None
 
 
-def _result(request: ConsoleRequest, build: Build) -> ResultOut | None:
+def _result(request: ConsoleRequest, build: Build) -> Shown | None:
     if build.status is not BuildStatus.DONE:
         return None
     wasm = request.platform.builds.artifact_location(build)
-    return made(ResultOut, wasm_path=wasm, image_url=build.image, image_uri=build.image, file_path=None)
+    return {"wasm_path": wasm, "image_url": build.image, "image_uri": build.image, "file_path": None}
 
 
 def _reason(build: Build) -> str | None:

@@ -7,10 +7,9 @@ from django.conf import settings
 from django.http import HttpResponse
 from ninja import File, Form, Router, Schema, Status, UploadedFile
 
-from consoles.api.build_schemas import BuildOut, PushIn, TaskItemOut, TaskOut, TasksOut
+from consoles.api.build_schemas import BuildOut, PushIn, TaskOut, TasksOut
 from consoles.api.doors import actor_of, allow, build_at, enter
-from consoles.api.wire import answer, made
-from consoles.http import ConsoleRequest
+from consoles.http import ConsoleRequest, json_answer
 from faasweb.domain import names
 from faasweb.domain.access import Need
 from faasweb.domain.builds import Build, PushTarget
@@ -76,15 +75,14 @@ def push(request: ConsoleRequest, body: PushIn) -> Status[BuildOut]:
 
 
 @router.get("/tasks/{task_id}", response=TaskOut, operation_id="get_task")
-def get_task(request: ConsoleRequest, task_id: str) -> TaskOut:
-    return TaskOut.of(request, build_at(request, task_id))
+def get_task(request: ConsoleRequest, task_id: str) -> HttpResponse:
+    return json_answer(TaskOut.of(request, build_at(request, task_id)))
 
 
 @router.get("/workspaces/{workspace_id}/tasks", response=TasksOut, operation_id="list_tasks")
 def list_tasks(request: ConsoleRequest, workspace_id: str) -> HttpResponse:
     allow(request, workspace_id, Need.READ)
-    tasks = [TaskItemOut.of(request, build) for build in request.platform.builds.list(workspace_id)]
-    return answer(made(TasksOut, workspace_id=workspace_id, tasks=tasks, count=len(tasks)))
+    return json_answer(TasksOut.of(request, workspace_id, request.platform.builds.list(workspace_id)))
 
 
 def _submit(request: ConsoleRequest, body: BuildIn, file: UploadedFile, tag: str | None) -> Build:

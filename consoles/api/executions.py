@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from ninja import P, QueryEx, Router
 
 from consoles.api.doors import enter, function_at
-from consoles.api.wire import CamelSchema, Moment, answer, made, writable
-from consoles.http import ConsoleRequest
+from consoles.api.wire import CamelSchema, Moment, Shown, in_kst, writable
+from consoles.http import ConsoleRequest, json_answer
 from faasweb.domain.executions import Execution, RecordedBody
 
 router = Router(by_alias=True)
@@ -30,22 +30,21 @@ class ExecutionOut(CamelSchema):
     logs: list[str]
     level: str
 
-    @classmethod
-    def of(cls, execution: Execution, answered: RecordedBody | None = None) -> ExecutionOut:
+    @staticmethod
+    def of(execution: Execution, answered: RecordedBody | None = None) -> Shown:
         """``answered`` is the whole body, where it is at hand; the record may keep its begin only."""
-        return made(
-            cls,
-            id=execution.id,
-            function_id=execution.function_id,
-            timestamp=execution.at,
-            status=execution.status,
-            duration=execution.duration_ms,
-            status_code=execution.status_code,
-            request_body=_shown(execution.request_body) if execution.request_body.size else None,
-            response_body=_shown(answered or execution.response_body),
-            logs=list(execution.logs),
-            level=execution.level,
-        )
+        return {
+            "id": execution.id,
+            "functionId": execution.function_id,
+            "timestamp": in_kst(execution.at),
+            "status": execution.status,
+            "duration": execution.duration_ms,
+            "statusCode": execution.status_code,
+            "requestBody": _json_of(execution.request_body) if execution.request_body.size else None,
+            "responseBody": _json_of(answered or execution.response_body),
+            "logs": execution.logs,
+            "level": execution.level,
+        }
 
 
 class ExecutionsOut(CamelSchema):
@@ -54,12 +53,12 @@ class ExecutionsOut(CamelSchema):
     logs: list[ExecutionOut]
     total: int
 
-    @classmethod
-    def of(cls, executions: Sequence[Execution]) -> ExecutionsOut:
-        return made(cls, logs=[ExecutionOut.of(item) for item in executions], total=len(executions))
+    @staticmethod
+    def of(executions: Sequence[Execution]) -> Shown:
+        return {"logs": [ExecutionOut.of(item) for item in executions], "total": len(executions)}
 
 
-def _shown(body: RecordedBody) -> object:
+def _json_of(body: RecordedBody) -> object:
     value = body.json()
     return value if writable(value) else {"data": body.text}
 
@@ -71,7 +70,7 @@ def list_workspace_executions(
     """Of all functions of the workspace together."""
     enter(request, workspace_id)
     functions = request.platform.functions.list(workspace_id)
-    return answer(ExecutionsOut.of(request.platform.invocations.recent(functions, limit)))
+    return json_answer(ExecutionsOut.of(request.platform.invocations.recent(functions, limit)))
 
 
 @router.get(
@@ -94,4 +93,4 @@ def list_executions_by_function_id(
 
 def _list(request: ConsoleRequest, workspace_id: str | None, function_id: str, limit: int) -> HttpResponse:
     function = function_at(request, workspace_id, function_id)
-    return answer(ExecutionsOut.of(request.platform.invocations.list(function.id, limit)[0]))
+    return json_answer(ExecutionsOut.of(request.platform.invocations.list(function.id, limit)[0]))

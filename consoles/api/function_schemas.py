@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from pydantic import Field, WithJsonSchema
 
-from consoles.api.wire import CamelSchema, Description, Moment, Name, made
+from consoles.api.wire import CamelSchema, Description, Moment, Name, Shown, in_kst
 from faasweb.domain.addresses import invocation_url
 from faasweb.domain.clock import as_utc
 from faasweb.domain.functions import METHODS, RUNTIME, EnvironmentVariable, Function, FunctionSettings, FunctionStatus
@@ -151,36 +151,44 @@ class FunctionOut(CamelSchema):
     errors24h: int
     avg_duration: float
 
-    @classmethod
-    def of(cls, request: HttpRequest, function: Function) -> FunctionOut:
-        """``function`` must have its source at hand."""
-        settings = function.settings
-        return made(
-            cls,
-            id=function.id,
-            workspace_id=function.workspace_id,
-            name=function.name,
-            description=function.description,
-            runtime=settings.runtime,
-            memory=settings.memory_mb,
-            timeout=settings.timeout_s,
-            http_methods=list(settings.http_methods),
-            environment_variables={v.name: v.value if v.plain else MASK for v in settings.environment},
-            allowed_outbound_hosts=list(settings.allowed_outbound_hosts),
-            code=function.source.base64 if function.source else "",
-            invocation_url=function.invocation_url or (route_of(request, function) if function.live else None),
-            status=str(function.status),
-            last_modified=function.last_modified,
-            last_deployed=function.last_deployed,
-            invocations24h=function.usage.invocations,
-            errors24h=function.usage.errors,
-            avg_duration=function.usage.average_ms,
-        )
+    @staticmethod
+    def of(function: Function, console: str) -> Shown:
+        """``function`` must have its source at hand; ``console`` is where it was asked: see ``console_of``."""
+        settings, usage = function.settings, function.usage
+        return {
+            "id": function.id,
+            "workspaceId": function.workspace_id,
+            "name": function.name,
+            "description": function.description,
+            "runtime": settings.runtime,
+            "memory": settings.memory_mb,
+            "timeout": settings.timeout_s,
+            "httpMethods": settings.http_methods,
+            "environmentVariables": {v.name: v.value if v.plain else MASK for v in settings.environment},
+            "allowedOutboundHosts": settings.allowed_outbound_hosts,
+            "code": function.source.base64 if function.source else "",
+            "invocationUrl": function.invocation_url or (_route(console, function) if function.live else None),
+            "status": function.status.value,
+            "lastModified": in_kst(function.last_modified),
+            "lastDeployed": None if function.last_deployed is None else in_kst(function.last_deployed),
+            "invocations24h": usage.invocations,
+            "errors24h": usage.errors,
+            "avgDuration": usage.average_ms,
+        }
+
+
+def console_of(request: HttpRequest) -> str:
+    """``https://console.example.com``, as the caller knows it."""
+    return f"{request.scheme}://{request.get_host()}"
 
 
 def route_of(request: HttpRequest, function: Function) -> str:
     """Where the function answers on this console."""
-    return f"{request.scheme}://{request.get_host()}/fn/{function.workspace_id}/{function.app_name}"
+    return _route(console_of(request), function)
+
+
+def _route(console: str, function: Function) -> str:
+    return f"{console}/fn/{function.workspace_id}/{function.app_name}"
 
 
 def environment(before: tuple[EnvironmentVariable, ...], given: Mapping[str, str]) -> tuple[EnvironmentVariable, ...]:

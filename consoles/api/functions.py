@@ -4,9 +4,8 @@ from django.http import HttpResponse
 from ninja import Router, Status
 
 from consoles.api.doors import actor_of, enter, function_at
-from consoles.api.function_schemas import FunctionChanges, FunctionIn, FunctionOut
-from consoles.api.wire import answer
-from consoles.http import ConsoleRequest
+from consoles.api.function_schemas import FunctionChanges, FunctionIn, FunctionOut, console_of
+from consoles.http import ConsoleRequest, json_answer
 from faasweb.domain.access import Need
 from faasweb.domain.functions import Function
 from faasweb.domain.source import Source
@@ -17,7 +16,7 @@ SHORT = "/functions"
 
 
 @router.post(NESTED, response={201: FunctionOut}, operation_id="create_function")
-def create_function(request: ConsoleRequest, workspace_id: str, body: FunctionIn) -> Status[FunctionOut]:
+def create_function(request: ConsoleRequest, workspace_id: str, body: FunctionIn) -> HttpResponse:
     enter(request, workspace_id, Need.WRITE)
     function = request.platform.functions.create(
         actor_of(request),
@@ -27,33 +26,35 @@ def create_function(request: ConsoleRequest, workspace_id: str, body: FunctionIn
         description=body.description,
         settings=body.settings(),
     )
-    return Status(201, _shown(request, function))
+    return _shown(request, function, 201)
 
 
 @router.get(NESTED, response=list[FunctionOut], operation_id="list_functions")
 def list_functions(request: ConsoleRequest, workspace_id: str) -> HttpResponse:
     """All of a workspace, by name."""
     enter(request, workspace_id)
-    return answer([_shown(request, function) for function in request.platform.functions.list(workspace_id)])
+    functions, console = request.platform.functions, console_of(request)
+    found = functions.list(workspace_id)
+    return json_answer([FunctionOut.of(functions.with_source(function), console) for function in found])
 
 
 @router.get(f"{NESTED}/{{function_id}}", response=FunctionOut, operation_id="get_function")
-def get_function(request: ConsoleRequest, workspace_id: str, function_id: str) -> FunctionOut:
+def get_function(request: ConsoleRequest, workspace_id: str, function_id: str) -> HttpResponse:
     return _shown(request, function_at(request, workspace_id, function_id))
 
 
 @router.get(f"{SHORT}/{{function_id}}", response=FunctionOut, operation_id="get_function_by_id")
-def get_function_by_id(request: ConsoleRequest, function_id: str) -> FunctionOut:
+def get_function_by_id(request: ConsoleRequest, function_id: str) -> HttpResponse:
     return _shown(request, function_at(request, None, function_id))
 
 
 @router.patch(f"{NESTED}/{{function_id}}", response=FunctionOut, operation_id="edit_function")
-def edit_function(request: ConsoleRequest, workspace_id: str, function_id: str, body: FunctionChanges) -> FunctionOut:
+def edit_function(request: ConsoleRequest, workspace_id: str, function_id: str, body: FunctionChanges) -> HttpResponse:
     return _edit(request, function_at(request, workspace_id, function_id, Need.WRITE), body)
 
 
 @router.patch(f"{SHORT}/{{function_id}}", response=FunctionOut, operation_id="edit_function_by_id")
-def edit_function_by_id(request: ConsoleRequest, function_id: str, body: FunctionChanges) -> FunctionOut:
+def edit_function_by_id(request: ConsoleRequest, function_id: str, body: FunctionChanges) -> HttpResponse:
     return _edit(request, function_at(request, None, function_id, Need.WRITE), body)
 
 
@@ -67,11 +68,12 @@ def delete_function_by_id(request: ConsoleRequest, function_id: str) -> Status[N
     return _delete(request, function_at(request, None, function_id, Need.WRITE))
 
 
-def _shown(request: ConsoleRequest, function: Function) -> FunctionOut:
-    return FunctionOut.of(request, request.platform.functions.with_source(function))
+def _shown(request: ConsoleRequest, function: Function, status: int = 200) -> HttpResponse:
+    function = request.platform.functions.with_source(function)
+    return json_answer(FunctionOut.of(function, console_of(request)), status)
 
 
-def _edit(request: ConsoleRequest, function: Function, body: FunctionChanges) -> FunctionOut:
+def _edit(request: ConsoleRequest, function: Function, body: FunctionChanges) -> HttpResponse:
     changes = body.changes(function.settings)
     if changes.values():
         function = request.platform.functions.edit(actor_of(request), function.ref, changes)

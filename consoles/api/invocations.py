@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
+from django.http import HttpResponse
 from django.http.request import RawPostDataException
 from ninja import P, QueryEx, Router
 
 from consoles.api.doors import AsyncCaller, function_at
 from consoles.api.executions import ExecutionOut
 from consoles.api.wire import refuse_constant
-from consoles.http import ConsoleRequest, in_thread
+from consoles.http import ConsoleRequest, in_thread, json_answer
 from consoles.identity import address_of
 from faasweb.domain.access import Need
 from faasweb.domain.errors import InvalidInput
@@ -35,7 +36,7 @@ Path = QueryEx[str, P(description="Path and query within the function, e.g. /hel
 )
 async def invoke_function(
     request: ConsoleRequest, workspace_id: str, function_id: str, method: Method = None, path: Path = "/"
-) -> ExecutionOut:
+) -> HttpResponse:
     """Call it with any JSON and get the record of the call, also when the function itself answered 4xx or 5xx."""
     function = await in_thread(function_at, request, workspace_id, function_id, Need.INVOKE)
     return await _invoke(request, function, method, path)
@@ -49,18 +50,18 @@ async def invoke_function(
 )
 async def invoke_function_by_id(
     request: ConsoleRequest, function_id: str, method: Method = None, path: Path = "/"
-) -> ExecutionOut:
+) -> HttpResponse:
     function = await in_thread(function_at, request, None, function_id, Need.INVOKE)
     return await _invoke(request, function, method, path)
 
 
-async def _invoke(request: ConsoleRequest, function: Function, method: str | None, path: str) -> ExecutionOut:
+async def _invoke(request: ConsoleRequest, function: Function, method: str | None, path: str) -> HttpResponse:
     call = _request_for(request, function, method, path)
     invocation, execution = await request.platform.invocations.call(
         function, call, "api", request_id=request.request_id, keep=ANSWER_LIMIT
     )
     answered = RecordedBody.of(bytes(invocation.kept), size=invocation.size, limit=ANSWER_LIMIT)
-    return ExecutionOut.of(execution, answered)
+    return json_answer(ExecutionOut.of(execution, answered))
 
 
 def _request_for(request: ConsoleRequest, function: Function, method: str | None, path: str) -> InvocationRequest:

@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from ninja import Router, Status
 
 from consoles.api.doors import actor_of, allow, enter
-from consoles.api.wire import CamelSchema, Description, Moment, Name, answer, made
-from consoles.http import ConsoleRequest
+from consoles.api.wire import CamelSchema, Description, Moment, Name, Shown, in_kst
+from consoles.http import ConsoleRequest, json_answer
 from faasweb.domain.access import Need
 from faasweb.domain.workspaces import Workspace
 
@@ -33,45 +33,45 @@ class WorkspaceOut(CamelSchema):
     invocations24h: int
     error_rate: float
 
-    @classmethod
-    def of(cls, workspace: Workspace) -> WorkspaceOut:
-        return made(
-            cls,
-            id=workspace.id,
-            name=workspace.name,
-            description=workspace.description,
-            created_at=workspace.created_at,
-            function_count=workspace.function_count,
-            invocations24h=workspace.usage.invocations,
-            error_rate=workspace.usage.error_rate,
-        )
+    @staticmethod
+    def of(workspace: Workspace) -> Shown:
+        return {
+            "id": workspace.id,
+            "name": workspace.name,
+            "description": workspace.description,
+            "createdAt": in_kst(workspace.created_at),
+            "functionCount": workspace.function_count,
+            "invocations24h": workspace.usage.invocations,
+            "errorRate": workspace.usage.error_rate,
+        }
 
 
 @router.post("", response={201: WorkspaceOut}, operation_id="create_workspace")
-def create_workspace(request: ConsoleRequest, body: WorkspaceIn) -> Status[WorkspaceOut]:
+def create_workspace(request: ConsoleRequest, body: WorkspaceIn) -> HttpResponse:
     workspace = request.platform.workspaces.create(actor_of(request), body.name, body.description)
-    return Status(201, WorkspaceOut.of(workspace))
+    return json_answer(WorkspaceOut.of(workspace), 201)
 
 
 @router.get("", response=list[WorkspaceOut], operation_id="list_workspaces")
 def list_workspaces(request: ConsoleRequest) -> HttpResponse:
     """Those the caller may see, newest first."""
-    return answer([WorkspaceOut.of(workspace) for workspace in request.platform.access.visible(actor_of(request))])
+    workspaces = request.platform.access.visible(actor_of(request))
+    return json_answer([WorkspaceOut.of(workspace) for workspace in workspaces])
 
 
 @router.get("/{workspace_id}", response=WorkspaceOut, operation_id="get_workspace")
-def get_workspace(request: ConsoleRequest, workspace_id: str) -> WorkspaceOut:
-    return WorkspaceOut.of(enter(request, workspace_id))
+def get_workspace(request: ConsoleRequest, workspace_id: str) -> HttpResponse:
+    return json_answer(WorkspaceOut.of(enter(request, workspace_id)))
 
 
 @router.patch("/{workspace_id}", response=WorkspaceOut, operation_id="edit_workspace")
-def edit_workspace(request: ConsoleRequest, workspace_id: str, body: WorkspaceChanges) -> WorkspaceOut:
+def edit_workspace(request: ConsoleRequest, workspace_id: str, body: WorkspaceChanges) -> HttpResponse:
     workspace = enter(request, workspace_id, Need.OWN)
     description = (body.description or "") if "description" in body.model_fields_set else None
     if body.name is not None or description is not None:
         request.platform.workspaces.edit(actor_of(request), workspace_id, name=body.name, description=description)
         workspace = enter(request, workspace_id)
-    return WorkspaceOut.of(workspace)
+    return json_answer(WorkspaceOut.of(workspace))
 
 
 @router.delete("/{workspace_id}", response={204: None}, operation_id="delete_workspace")

@@ -13,6 +13,8 @@ def now() -> datetime:
 
 def as_utc(moment: datetime) -> datetime:
     """``moment`` in UTC. A naive time is taken as UTC, as earlier clients send it."""
+    if moment.tzinfo is UTC:
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

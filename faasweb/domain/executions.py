@@ -32,7 +32,7 @@ class RecordedBody:
         if self.cut:
             return {"data": self.text}
         try:
-            return json.loads(self.text, parse_constant=_refuse_constant, parse_float=_finite)
+            return _decode(self.text)
         except (ValueError, RecursionError):
             return {"data": self.text}
 
@@ -46,6 +46,9 @@ def _finite(digits: str) -> float:
     if math.isinf(number := float(digits)):
         raise ValueError(f"{digits} is too large")
     return number
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).decode
 
 
 @dataclass(frozen=True, slots=True)

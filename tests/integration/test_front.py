@@ -1,4 +1,4 @@
-"""Both Django stacks on the real server: granian, the router, a2wsgi."""
+"""Both Django stacks on the real server: granian, the router, the threads of the web stack."""
 
 import os
 import socket

@@ -97,16 +97,13 @@ def build_from(item: Mapping[str, Any]) -> Build:
     )
 
 
-_EARLIER_STATUSES = {"running": BuildStatus.BUILDING, "completed": BuildStatus.DONE}
+_STATUSES = {status.value: status for status in BuildStatus}
+_STATUSES |= {"running": BuildStatus.BUILDING, "completed": BuildStatus.DONE}  # the earlier systems' words
 
 
 def _status_from(text: str) -> BuildStatus:
-    """Of the earlier systems too, one of which wrote capitals. What nobody knows any more can't be going on."""
-    text = text.lower()
-    try:
-        return _EARLIER_STATUSES.get(text) or BuildStatus(text)
-    except ValueError:
-        return BuildStatus.FAILED
+    """One of the earlier systems wrote capitals. What nobody knows any more can't be going on."""
+    return _STATUSES.get(text) or _STATUSES.get(text.lower(), BuildStatus.FAILED)
 
 
 def build_keys(workspace_id: str, build: Mapping[str, Any]) -> list[Key]:

@@ -146,11 +146,12 @@ def _hash_of(source: Source | None, item: Mapping[str, Any]) -> str:
     return source.hash if source else hashlib.sha256((item.get("code") or "").encode()).hexdigest()
 
 
+_STATUSES = {status.value: status for status in FunctionStatus}
+
+
 def _status_from(text: str | None) -> FunctionStatus:
-    try:
-        return FunctionStatus((text or "active").lower())
-    except ValueError:
-        return FunctionStatus.ACTIVE
+    """Of the earlier system too, which took any text."""
+    return _STATUSES.get(text or "") or _STATUSES.get((text or "").lower(), FunctionStatus.ACTIVE)
 
 
 def _live_from(item: Mapping[str, Any] | None) -> Live | None:
