@@ -16,6 +16,8 @@ import environ
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 
+from faasweb.domain.images import listed_problem
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
@@ -179,6 +181,13 @@ CORS_ORIGINS = env_list("CORS_ORIGINS")
 RATE_API = env_int("FAASWEB_RATE_API", 1_200 if PRODUCTION else 0, 0, 1_000_000)
 RATE_INVOKE = env_int("FAASWEB_RATE_INVOKE", 6_000 if PRODUCTION else 0, 0, 1_000_000)
 REGISTRIES = env_list("FAASWEB_REGISTRIES")
+if problem := listed_problem(REGISTRIES):
+    raise ImproperlyConfigured(f"FAASWEB_REGISTRIES: {problem}")
+if problem := listed_problem([ECR_REGISTRY_URL] if ECR_REGISTRY_URL else []):
+    raise ImproperlyConfigured(f"ECR_REGISTRY_URL: {problem}")
+REGISTRY_USERNAME = env("FAASWEB_REGISTRY_USERNAME", "")
+REGISTRY_PASSWORD = env("FAASWEB_REGISTRY_PASSWORD", "")
+PLAIN_HTTP_REGISTRIES = [host.lower() for host in env_list("FAASWEB_PLAIN_HTTP_REGISTRIES")]
 
 # --- Django ------------------------------------------------------------------------------------------------------
 

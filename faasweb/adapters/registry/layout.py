@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from faasweb.adapters.registry.spin_image import MANIFEST, Blob, spin_image
-from faasweb.domain.errors import InvalidInput, Unavailable
-from faasweb.ports import Image, Say
+from faasweb.adapters.registry.spin_reading import DOCUMENT_LIMIT, Descriptor, parts_of, pulled, verified
+from faasweb.domain.errors import InvalidInput, NotFound, TooLarge, Unavailable
+from faasweb.domain.images import OWN as HOST
+from faasweb.domain.images import ImageRef
+from faasweb.ports import Image, PulledImage, Say
 
-HOST = "local"
 LOCK_WAIT_S = 30.0
 _TITLE = "org.opencontainers.image.title"
 _REF_NAME = "org.opencontainers.image.ref.name"
@@ -53,6 +56,23 @@ class LayoutRegistry:
                     self._store(blob)
                 self._tag(image, made.manifest)
         return f"{HOST}/{image.app_name}:{image.tag}@{made.manifest.digest}"
+
+    def pull(self, reference: str, target: Path, say: Say) -> PulledImage:
+        ref = ImageRef.parse(reference)
+        with _errors():
+            digest = self._find(ref)
+            parts = parts_of(self._read(Descriptor(MANIFEST, digest, DOCUMENT_LIMIT)))
+            locked = self._read(parts.locked) if parts.locked else None
+            path = self._blob_path(parts.component.digest)
+            if not path.exists():
+                raise NotFound(f"Image {ref} is not complete any more.", image=str(ref))
+            with path.open("rb") as file:
+                matches = hashlib.file_digest(file, "sha256").hexdigest() == path.name
+            if not matches or path.stat().st_size != parts.component.size:
+                raise Unavailable("The image registry's disk holds a damaged component.")
+            shutil.copyfile(path, target)
+        say("pull", f"{ref.tagged}, component of {parts.component.size / 1e6:.1f} MB")
+        return pulled(f"{HOST}/{ref.repository}{f':{ref.tag}' if ref.tag else ''}@{digest}", parts, target, locked)
 
     def remove(self, app_name: str) -> None:
         with _errors():
@@ -88,6 +108,25 @@ class LayoutRegistry:
             yield
         finally:
             os.close(descriptor)
+
+    def _find(self, ref: ImageRef) -> str:
+        """The digest of an image that is listed under this name. NotFound."""
+        if ref.registry == HOST:
+            for entry in self._index()["manifests"]:
+                named = _annotations(entry)
+                tagged = named.get(_REF_NAME) == f"{ref.repository}:{ref.tag or 'latest'}"
+                by_digest = entry["digest"] == ref.digest and named.get(_TITLE, ref.repository) == ref.repository
+                if by_digest or (tagged and not ref.digest):
+                    return str(entry["digest"])
+        raise NotFound(f"There is no image {ref}.", image=str(ref))
+
+    def _read(self, what: Descriptor) -> bytes:
+        path = self._blob_path(what.digest)
+        if not path.exists():
+            raise NotFound("The image is not complete any more.")
+        if path.stat().st_size > DOCUMENT_LIMIT:
+            raise TooLarge(f"The image's description is larger than {DOCUMENT_LIMIT:,} bytes.", limit=DOCUMENT_LIMIT)
+        return verified(path.read_bytes(), what.digest)
 
     def _index(self) -> dict[str, Any]:
         if not self._index_path.exists():

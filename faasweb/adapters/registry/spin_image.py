@@ -18,6 +18,7 @@ from typing import Any
 from faasweb.domain.clock import as_utc
 from faasweb.domain.errors import InvalidInput
 from faasweb.domain.functions import FunctionSettings
+from faasweb.domain.images import is_tag
 from faasweb.ports import Image
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -27,7 +28,6 @@ LOCKED_APP = "application/vnd.fermyon.spin.application.v1+config"
 INLINE_LIMIT = 128  # bytes: Spin repeats content up to this size inside the locked app
 
 _APP_NAME = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*\Z")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _VARIABLE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z")
 
 
@@ -90,7 +90,7 @@ def check_name(app_name: str, tag: str) -> None:
             f"{app_name[:60]!r} can't be an image's name: use lower-case letters, digits and single . _ or -.",
             field="app_name",
         )
-    if not _TAG.match(tag):
+    if not is_tag(tag):
         raise InvalidInput(
             f"{tag[:60]!r} can't be an image's tag: up to 128 letters, digits, . _ or -, not beginning with . or -.",
             field="tag",
