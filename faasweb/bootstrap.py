@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from faasweb.domain.images import RegistryRules
 from faasweb.ports import (
     Accounts,
     Assistant,
@@ -30,8 +31,10 @@ from faasweb.usecases.builds import Builds
 from faasweb.usecases.deployments import Deployments
 from faasweb.usecases.editing import Editing
 from faasweb.usecases.functions import Functions
+from faasweb.usecases.images import Images
 from faasweb.usecases.invocations import Invocations
 from faasweb.usecases.observing import Logs, Metrics
+from faasweb.usecases.pulls import Pulls
 from faasweb.usecases.recording import Recorder
 from faasweb.usecases.releases import Releases
 from faasweb.usecases.upkeep import Readiness, Upkeep
@@ -54,6 +57,7 @@ class Platform:
     workspaces: Workspaces
     functions: Functions
     builds: Builds
+    images: Images
     deployments: Deployments
     invocations: Invocations
     logs: Logs
@@ -65,7 +69,7 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """One adapter for each port."""
+    """One adapter for each port, and what an operator has ruled."""
 
     repositories: Repositories
     code: CodeStore
@@ -78,6 +82,9 @@ class Adapters:
     queue: Queue
     accounts: Accounts
     assistant: Assistant
+    rules: RegistryRules = field(default_factory=RegistryRules)
+    components: bool = True
+    """Whether the runtime runs components of this machine; a cluster pulls images."""
 
 
 @cache
@@ -89,7 +96,8 @@ def get_platform() -> Platform:
 def platform_of(use: Adapters) -> Platform:
     stored = use.repositories
     releases = Releases(stored.versions, use.code)
-    builds = Builds(stored.builds, stored.functions, use.code, use.builder, use.queue, use.accounts)
+    pulls = Pulls(use.registry, use.code, stored.functions, components=use.components)
+    builds = Builds(stored.builds, stored.functions, use.code, use.builder, use.queue, use.accounts, pulls)
     deployments = Deployments(
         stored.deployments,
         stored.functions,
@@ -106,6 +114,7 @@ def platform_of(use: Adapters) -> Platform:
         workspaces=Workspaces(stored.workspaces, use.accounts, use.queue),
         functions=Functions(stored.functions, stored.drafts, use.code, use.runtime, releases, use.queue, use.accounts),
         builds=builds,
+        images=Images(use.rules, stored.builds, stored.versions),
         deployments=deployments,
         invocations=Invocations(
             use.runtime, use.drafts, releases, stored.executions, use.logs, Recorder(stored.executions)
@@ -147,6 +156,8 @@ def adapters_from_settings() -> Adapters:
         queue=DjangoQueue(),
         accounts=DjangoAccounts(),
         assistant=toolchain,
+        rules=_registry_rules(),
+        components=settings.RUNTIME == "embedded",
     )
 
 
@@ -241,10 +252,32 @@ def _builder_service() -> httpx.Client:
     return httpx.Client(base_url=settings.BUILDER_SERVICE_URL, timeout=httpx.Timeout(15, connect=5))
 
 
-def _registry() -> ImageRegistry:
-    from faasweb.adapters.registry.layout import LayoutRegistry
+def _registry_rules() -> RegistryRules:
+    return RegistryRules(tuple(settings.REGISTRIES), settings.ECR_REGISTRY_URL, strict=settings.PRODUCTION)
 
-    return LayoutRegistry(settings.DATA_DIR / "registry")
+
+def _registry() -> ImageRegistry:
+    import httpx
+
+    from faasweb.adapters.registry.credentials import PlatformCredentials
+    from faasweb.adapters.registry.layout import LayoutRegistry
+    from faasweb.adapters.registry.oci import OciRegistry
+    from faasweb.adapters.registry.registries import Registries
+
+    rules = _registry_rules()
+    known = PlatformCredentials(rules, settings.REGISTRY_USERNAME, settings.REGISTRY_PASSWORD, _ecr)
+    client = httpx.Client(timeout=httpx.Timeout(60, connect=5), follow_redirects=False)
+    elsewhere = OciRegistry(client, known, frozenset(settings.PLAIN_HTTP_REGISTRIES))
+    return Registries(LayoutRegistry(settings.DATA_DIR / "registry"), elsewhere, rules)
+
+
+def _ecr(region: str) -> object:
+    """A client of ECR in a region; who asks is known from the environment, a file or the pod's role."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard"})
+    return boto3.client("ecr", region_name=region, endpoint_url=settings.AWS_ENDPOINT_URL or None, config=config)
 
 
 def _runtime(wasm: WasmRuntime) -> Runtime:

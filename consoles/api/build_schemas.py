@@ -9,6 +9,7 @@ from ninja import Schema
 from consoles.api.wire import Moment, Shown, in_kst
 from consoles.http import ConsoleRequest
 from faasweb.domain.builds import Build, BuildStatus
+from faasweb.domain.images import shown_image
 
 
 class BuildOut(Schema):
@@ -86,7 +87,8 @@ def _result(request: ConsoleRequest, build: Build) -> Shown | None:
     if build.status is not BuildStatus.DONE:
         return None
     wasm = request.platform.builds.artifact_location(build)
-    return {"wasm_path": wasm, "image_url": build.image, "image_uri": build.image, "file_path": None}
+    image = build.image and shown_image(build.image)
+    return {"wasm_path": wasm, "image_url": image, "image_uri": image, "file_path": None}
 
 
 def _reason(build: Build) -> str | None:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.http import HttpResponse
 from ninja import File, Form, Router, Schema, Status, UploadedFile
 
@@ -12,14 +10,12 @@ from consoles.api.doors import actor_of, allow, build_at, enter
 from consoles.http import ConsoleRequest, json_answer
 from faasweb.domain import names
 from faasweb.domain.access import Need
-from faasweb.domain.builds import Build, PushTarget
+from faasweb.domain.builds import Build
 from faasweb.domain.errors import InvalidInput, TooLarge
 from faasweb.domain.ids import DEFAULT_WORKSPACE, short_id
 from faasweb.domain.source import SOURCE_LIMIT, Source
 
 router = Router()
-HERE = ("local", "localhost", "127.0.0.1")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _TASK_IN_PATH = re.compile(r"s3://[^/]+/build-sources/[^/]+/(?P<task>[0-9a-f-]{36})(?:/.*)?\Z")
 
 
@@ -31,7 +27,10 @@ class BuildIn(Schema):
 
 
 class BuildAndPushIn(BuildIn):
-    """Where the image goes: without ``registry_url`` to the registry of this installation."""
+    """Where the image goes: without ``registry_url`` to the registry of this installation.
+
+    An empty password, or one that is no password, stands for the credentials of the installation.
+    """
 
     registry_url: str = ""
     username: str = ""
@@ -49,15 +48,13 @@ def build(request: ConsoleRequest, body: Form[BuildIn], file: File[UploadedFile]
 @router.post("/build-and-push", response={202: BuildOut}, operation_id="build_and_push")
 def build_and_push(request: ConsoleRequest, body: Form[BuildAndPushIn], file: File[UploadedFile]) -> Status[BuildOut]:
     """Build an uploaded Python file and push it as an image; watch the task."""
-    check_registry(body.registry_url)
-    started = _submit(request, body, file, body.tag)
+    started = _submit(request, body, file, body)
     return _accepted(request, started, "Build and push task created")
 
 
 @router.post("/push", response={202: BuildOut}, operation_id="push")
 def push(request: ConsoleRequest, body: PushIn) -> Status[BuildOut]:
     """Push what an earlier task was made of."""
-    check_registry(body.registry_url or "")
     _enter_workspace(request, body.workspace_id)
     found = _TASK_IN_PATH.match(body.s3_source_path or "")
     if found is None:
@@ -65,9 +62,12 @@ def push(request: ConsoleRequest, body: PushIn) -> Status[BuildOut]:
     before = build_at(request, found["task"], Need.WRITE)
     if before.workspace_id != body.workspace_id:
         raise InvalidInput("That source belongs to another workspace.", field="s3_source_path")
+    if before.origin:
+        raise InvalidInput("That task pulled an image: there is no source to push.", field="s3_source_path")
     source = request.platform.deployments.releases.source(before.code_key)
     filename = before.code_key.rpartition("/")[2]
-    target = PushTarget(tag=tag_for(body.tag or "", source))
+    images = request.platform.images
+    target = images.push_target(source, body.registry_url, body.tag, body.username, body.password)
     started = request.platform.builds.submit(
         actor_of(request), before.workspace_id, before.app_name, source, filename, target
     )
@@ -85,12 +85,13 @@ def list_tasks(request: ConsoleRequest, workspace_id: str) -> HttpResponse:
     return json_answer(TasksOut.of(request, workspace_id, request.platform.builds.list(workspace_id)))
 
 
-def _submit(request: ConsoleRequest, body: BuildIn, file: UploadedFile, tag: str | None) -> Build:
-    """``tag`` is None for a build that is not pushed."""
+def _submit(request: ConsoleRequest, body: BuildIn, file: UploadedFile, to: BuildAndPushIn | None) -> Build:
+    """``to`` is None for a build that is not pushed."""
     workspace_id = body.workspace_id or DEFAULT_WORKSPACE
     filename, source = read_upload(file)
     _enter_workspace(request, workspace_id)
-    target = None if tag is None else PushTarget(tag=tag_for(tag, source))
+    images = request.platform.images
+    target = images.push_target(source, to.registry_url, to.tag, to.username, to.password) if to else None
     app_name = app_name_for(body.app_name)
     return request.platform.builds.submit(actor_of(request), workspace_id, app_name, source, filename, target)
 
@@ -133,37 +134,3 @@ def app_name_for(text: str) -> str:
     if not label:
         raise InvalidInput("An app name needs a letter of a to z.", field="app_name")
     return label
-
-
-def tag_for(text: str, source: Source) -> str:
-    """A tag as given; without one (or with the word that meant so earlier) one that follows from the content."""
-    if text in ("", "sha256"):
-        return source.hash[:12]
-    if not _TAG.match(text):
-        raise InvalidInput("A tag has letters, digits and . _ - only, at most 128.", field="tag")
-    return text
-
-
-def check_registry(url: str) -> None:
-    """Images go to this installation's own registry, whatever it is called from outside. InvalidInput otherwise."""
-    if not url.strip():
-        return
-    host, authority = _registry_host(url.strip())
-    if host and host in (*HERE, _registry_host(settings.ECR_REGISTRY_URL)[0]):
-        return
-    listed = {entry.lower() for entry in settings.REGISTRIES}
-    if not host or not listed & {"*", host, authority}:
-        problem = "That registry is not one of FAASWEB_REGISTRIES, the list of those that images may go to."
-    else:
-        problem = "This release pushes to its own registry only: leave registry_url out."
-    raise InvalidInput(problem, field="registry_url")
-
-
-def _registry_host(url: str) -> tuple[str, str]:
-    """Host alone, and with its port where it has one; empty when there is none."""
-    try:
-        parts = urlsplit(url if "://" in url else f"//{url}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "", ""
-    return host, f"{host}:{port}" if port else host

@@ -58,9 +58,12 @@ class DeployOut(Schema):
 
 @router.post("/deploy", response=DeployOut, operation_id="deploy")
 def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
-    """Bring an image live that was built here. The answer waits until the function can be called."""
-    function, build = _find(request, body)
-    deployment = request.platform.deployments.deploy(actor_of(request), function.ref, build=build)
+    """Bring an image live, built here or in a registry that is allowed. The answer waits until it can be called.
+
+    An image that was not built here is pulled first, and needs the ``function_id``.
+    """
+    function, build, image = _find(request, body)
+    deployment = request.platform.deployments.deploy(actor_of(request), function.ref, build=build, image=image)
     deployment = _settled(request, deployment)
     function = request.platform.functions.get(function.ref)
     live = function.live is not None and function.live.deployment_id == deployment.id
@@ -76,15 +79,20 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
     )
 
 
-def _find(request: ConsoleRequest, body: DeployIn) -> tuple[Function, Build]:
-    """The function to deploy and the build behind the image. Both must be known to the caller."""
+def _find(request: ConsoleRequest, body: DeployIn) -> tuple[Function, Build | None, str | None]:
+    """The function to deploy, and the build behind the image or the image itself. The caller must know both."""
     if body.function_id:
         function = function_at(request, None, body.function_id, Need.WRITE)
-        return function, request.platform.builds.by_image(function.workspace_id, body.image_ref)
+        try:
+            return function, request.platform.builds.by_image(function.workspace_id, body.image_ref), None
+        except NotFound:
+            seen = _workspaces(request)
+            image = request.platform.images.deployable(actor_of(request), function, body.image_ref, seen)
+            return function, None, image
     build = _build_of(request, body.image_ref)
     app_name = names.app_name(body.app_name or build.app_name)
     try:
-        return request.platform.functions.resolve(build.workspace_id, app_name), build
+        return request.platform.functions.resolve(build.workspace_id, app_name), build, None
     except NotFound:
         message = f"No function runs as {app_name} there: create it first, or give its function_id."
         raise NotFound(message, app_name=app_name) from None
@@ -110,12 +118,18 @@ def _workspaces(request: ConsoleRequest) -> Iterator[str]:
 
 
 def _settled(request: ConsoleRequest, deployment: Deployment) -> Deployment:
-    """Push it until its code answers, in this call; a worker goes on, or may be at it already: then wait a while."""
+    """Push it until its code answers, in this call; a worker goes on, or may be at it already: then wait a while.
+
+    An image is left to the worker: to pull and to compile it is nothing that pages should wait behind.
+    """
     deployments = request.platform.deployments
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            deployment = deployments.advance(deployment.id, until_serving=True)
+            if deployment.image:
+                deployment = deployments.get(deployment.id)
+            else:
+                deployment = deployments.advance(deployment.id, until_serving=True)
         except Unavailable:
             return deployments.get(deployment.id)  # its task goes on when the part is back
         if deployment.status.finished or deployment.instant_at or time.monotonic() > until:

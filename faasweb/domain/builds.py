@@ -66,7 +66,7 @@ class PushTarget:
 class LogLine:
     """A line of a build's log. ``number`` counts from 1 and is the cursor of live readers.
 
-    ``phase`` is check, build, push or system.
+    ``phase`` is check, build, push, pull or system.
     """
 
     number: int
@@ -79,6 +79,7 @@ class LogLine:
 class Build:
     """One run from source to component, a task of the JSON API. A finished build never changes again.
 
+    ``origin`` is the image that its component is pulled from; there is no source then, and both code fields are empty.
     ``external_id`` is the task of a Builder Service that works on it, ``misses`` how often in a row that service did
     not know the task. ``trouble`` is what it waits for now, a sentence; None while all goes well.
     """
@@ -93,6 +94,7 @@ class Build:
     deadline: datetime
     function_id: str | None = None
     push: PushTarget | None = None
+    origin: str | None = None
     status: BuildStatus = BuildStatus.PENDING
     attempts: int = 0
     external_id: str | None = None
@@ -115,6 +117,7 @@ class Build:
         build_id: str | None = None,
         function_id: str | None = None,
         push: PushTarget | None = None,
+        origin: str | None = None,
     ) -> Build:
         moment = clock.now()
         return cls(
@@ -128,6 +131,7 @@ class Build:
             deadline=moment + BUILD_DEADLINE,
             function_id=function_id,
             push=push,
+            origin=origin,
         )
 
     def attempted(self) -> Build:

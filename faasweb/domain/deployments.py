@@ -46,8 +46,9 @@ class Deployment:
     """One press of Deploy, or one roll back (``rollback_to`` is then the version it switches to).
 
     ``code_hash`` is the code as saved when it began: later saves wait for the next deployment. ``build_id`` is None for
-    a roll back, known from the begin otherwise. ``previous_version`` was live before and comes back when this one
-    fails. ``warning`` tells something the developer should know although the deployment went through.
+    a roll back, known from the begin otherwise. ``image`` is what it brings live instead of code, as it was asked for;
+    ``code_hash`` is empty then, because its source is not known. ``previous_version`` was live before and comes back
+    when this one fails. ``warning`` tells something the developer should know although the deployment went through.
 
     Decisions are stored before what follows from them, so that a worker that dies half-way is followed by one that
     goes on: ``instant_at`` is when the source passed its health request and ``passed_at`` when the component did (from
@@ -67,6 +68,7 @@ class Deployment:
     build_id: str | None = None
     version: int | None = None
     rollback_to: int | None = None
+    image: str | None = None
     previous_version: int | None = None
     instant_at: datetime | None = None
     passed_at: datetime | None = None
@@ -85,6 +87,7 @@ class Deployment:
         created_by: str,
         *,
         rollback_to: int | None = None,
+        image: str | None = None,
         build_id: str | None = None,
         previous_version: int | None = None,
     ) -> Deployment:
@@ -98,6 +101,7 @@ class Deployment:
             created_by=created_by,
             entered_at=moment,
             rollback_to=rollback_to,
+            image=image,
             build_id=build_id,
             previous_version=previous_version,
         )

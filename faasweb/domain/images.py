@@ -19,6 +19,7 @@ _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NOT_LISTED = "That registry is not one of FAASWEB_REGISTRIES, the list of those that images may go to."
 
 
@@ -90,18 +91,20 @@ class RegistryRules:
     def target(self, url: str) -> str:
         """``registry_url`` as it was given -> ``host/repository``, empty for the default one. InvalidInput.
 
-        A host alone is fine too: then each application has a repository of its own there.
+        A host alone is fine too: then each application has a repository of its own there. This machine's own names mean
+        the default registry unless they are listed, because that is what is called ``localhost`` from outside.
         """
         given = _without_scheme(url)
         host, _, repository = given.partition("/")
         given = f"{host.lower()}/{repository}" if repository else host.lower()
-        if given in ("", OWN, "localhost", "127.0.0.1", self._default) or given == self._default.partition("/")[0]:
+        if given in ("", OWN, self.home) or given == self.home.partition("/")[0]:
             return ""
-        if not is_host(host.lower()) or (repository and not _REPOSITORY.match(repository)) or host.lower() == OWN:
-            raise InvalidInput(_NOT_LISTED, field="registry_url")
-        if not self.allows(given):
-            raise InvalidInput(_NOT_LISTED, field="registry_url")
-        return given
+        is_right = is_host(host.lower()) and host.lower() != OWN and (not repository or _REPOSITORY.match(repository))
+        if is_right and self.allows(given):
+            return given
+        if is_right and _host(given) in _LOOPBACK:
+            return ""
+        raise InvalidInput(_NOT_LISTED, field="registry_url")
 
     def allows(self, name: str) -> bool:
         """Whether images may go to and come from ``host/repository``, because an operator has listed it."""
@@ -111,15 +114,17 @@ class RegistryRules:
 
     def is_own(self, name: str) -> bool:
         """The registry on disk and the default one hold images of all workspaces."""
-        return name.partition("/")[0] == OWN or name == self._default
+        host, _, _repository = name.partition("/")
+        return host == OWN or name == self.home or ("/" not in self.home and host == self.home)
 
     def trusts(self, name: str) -> bool:
         """Whether the platform's own credentials may be shown there: an operator has named it, not only ``*``."""
         named = any(_covers(entry, name) for entry in self.entries)
-        return named or name.partition("/")[0] == self._default.partition("/")[0]
+        return named or name.partition("/")[0] == self.home.partition("/")[0]
 
     @property
-    def _default(self) -> str:
+    def home(self) -> str:
+        """``default`` without a scheme."""
         return _without_scheme(self.default)
 
 
@@ -131,6 +136,13 @@ def is_host(text: str) -> bool:
 
 def is_tag(text: str) -> bool:
     return _TAG.match(text) is not None
+
+
+def shown_image(image: str) -> str:
+    """As it is told to programs: ``<registry_url>:<tag>``. What is on this machine's disk keeps its digest."""
+    named, _, _digest = image.partition("@")
+    has_tag = ":" in named.rpartition("/")[2]
+    return named if has_tag and not image.startswith(f"{OWN}/") else image
 
 
 def credentials(username: str | None, password: str | None) -> tuple[str, str]:

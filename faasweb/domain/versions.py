@@ -9,7 +9,10 @@ from faasweb.domain.functions import FunctionSettings
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What was deployed once, for good: code, settings and the component built of them. Numbers count from 1."""
+    """What was deployed once, for good: code, settings and the component built of them. Numbers count from 1.
+
+    One that was deployed as an image has no code that is known here: its hash and key are empty.
+    """
 
     function_id: str
     workspace_id: str

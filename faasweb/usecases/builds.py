@@ -23,6 +23,7 @@ from faasweb.ports import (
 )
 from faasweb.usecases.beats import Heartbeat
 from faasweb.usecases.build_log import BuildLog
+from faasweb.usecases.pulls import Pulls
 from faasweb.usecases.releases import stored_source
 from faasweb.usecases.retry import on_conflict
 from faasweb.usecases.tasks import GO_ON_DEPLOYING, RUN_BUILD
@@ -42,6 +43,7 @@ class Builds:
     builder: Builder
     queue: Queue
     accounts: Accounts
+    pulls: Pulls
 
     def check(self, source: Source) -> Check:
         return self.builder.check(source)
@@ -145,7 +147,7 @@ class Builds:
         try:
             if build.function_id is not None:
                 self.functions.find(build.function_id)
-            progress = self.builder.advance(build, stored_source(self.code, build.code_key), log.say)
+            progress = self._step(build, log)
         except Unavailable as exc:
             log.say_once("system", f"waiting: {exc.message}")
             return Progress(build.held_up(exc.message), again_in_s=WAIT_S)
@@ -155,6 +157,11 @@ class Builds:
         if progress.again_in_s is not None:
             return replace(progress, build=progress.build.moved())
         return progress
+
+    def _step(self, build: Build, log: BuildLog) -> Progress:
+        if build.origin is not None:
+            return self.pulls.advance(build, log.say)
+        return self.builder.advance(build, stored_source(self.code, build.code_key), log.say)
 
     def _keep(self, progress: Progress, revision: int) -> Progress:
         """Store what came out.

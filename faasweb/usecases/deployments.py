@@ -31,25 +31,34 @@ class Deployments:
     queue: Queue
     accounts: Accounts
 
-    def deploy(self, actor: Actor, ref: FunctionRef, *, build: Build | None = None) -> Deployment:
-        """Bring the saved code live, or the code of a finished ``build``. Conflict while another one runs."""
+    def deploy(
+        self, actor: Actor, ref: FunctionRef, *, build: Build | None = None, image: str | None = None
+    ) -> Deployment:
+        """Bring the saved code live, or the code of a finished ``build``, or an ``image`` of which no code is known.
+
+        Conflict while another one runs.
+        """
         if build and build.status is not BuildStatus.DONE:
             raise NotReady(f"Build {build.id} is {build.status}; only a finished one can be deployed.")
+        if build and build.origin:
+            image, build = build.image, None
         built_hash = self.releases.keep_source(ref, build.code_key).hash if build else None
 
         def new(function: Function) -> Deployment:
             return Deployment.create(
                 function.id,
                 function.workspace_id,
-                built_hash or function.code_hash,
+                "" if image else built_hash or function.code_hash,
                 actor.name,
+                image=image,
                 build_id=build.id if build else ids.build_id(),
                 previous_version=function.live.version if function.live else None,
             )
 
         deployment = self._begin(ref, new, FunctionStatus.BUILDING)
         BEGIN_DEPLOYMENT.enqueue(self.queue, deployment.id)
-        self.accounts.audit(actor, "function.deploy", ref.id, {"deployment": deployment.id})
+        details = {"deployment": deployment.id, **({"image": image} if image else {})}
+        self.accounts.audit(actor, "function.deploy", ref.id, details)
         return deployment
 
     def roll_back(self, actor: Actor, ref: FunctionRef, number: int) -> Deployment:

@@ -20,9 +20,10 @@ from faasweb.usecases.releases import Releases
 class Rollout:
     """The steps of a deployment. Each is leased to one worker, ends with one save, and may be repeated.
 
-    ``queued`` check the types, serve the source instantly where the runtime can; ``building`` wait for the build and
-    make a version of it; ``applying`` hand it to the runtime; ``checking`` health request, then switch.
-    What follows from a decision (to switch, to fail) is done by the step after the one that stored it.
+    ``queued`` check the types, serve the source instantly where the runtime can; ``building`` wait for the build, which
+    pulls where an image is deployed, and make a version of it; ``applying`` hand it to the runtime; ``checking`` health
+    request, then switch. What follows from a decision (to switch, to fail) is done by the step after the one that
+    stored it.
     """
 
     repository: DeploymentRepository
@@ -82,6 +83,9 @@ class Rollout:
         build = self._stored_build(deployment)
         if build and build.status is BuildStatus.DONE:
             return self._enter(deployment, DeploymentStatus.BUILDING)
+        if deployment.image is not None:
+            self.builds.start(build or self._new_build(deployment, function, ""))
+            return self._enter(deployment, DeploymentStatus.BUILDING)
         key = code_key(function.workspace_id, function.id, deployment.code_hash)
         if deployment.instant_at is not None:
             release = self.releases.instant(function, deployment.id, deployment.code_hash)
@@ -117,6 +121,7 @@ class Rollout:
             deployment.code_hash,
             build_id=deployment.build_id,
             function_id=function.id,
+            origin=deployment.image,
         )
 
     # building
@@ -134,7 +139,7 @@ class Rollout:
             number,
             clock.now(),
             deployment.code_hash,
-            code_key(function.workspace_id, function.id, deployment.code_hash),
+            _code_key(deployment),
             function.settings,
             build.id,
             build.artifact,
@@ -215,6 +220,12 @@ class Rollout:
 
     def _claim(self, deployment: Deployment) -> Claim:
         return Claim(deployment, self.functions, self.versions, self.releases, self.runtime)
+
+
+def _code_key(deployment: Deployment) -> str:
+    """Empty where an image was deployed, because its source is not known."""
+    known = deployment.code_hash
+    return code_key(deployment.workspace_id, deployment.function_id, known) if known else ""
 
 
 def _hopeless(deployment: Deployment) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,16 @@ from faasweb.adapters.codestore.filesystem import FilesystemCodeStore
 from faasweb.adapters.logs.embedded import EmbeddedLogStore
 from faasweb.adapters.metrics.embedded import EmbeddedMetricStore
 from faasweb.adapters.queue.inline import InlineQueue
+from faasweb.adapters.registry.credentials import PlatformCredentials
 from faasweb.adapters.registry.layout import LayoutRegistry
+from faasweb.adapters.registry.oci import OciRegistry
+from faasweb.adapters.registry.registries import Registries
 from faasweb.adapters.repositories import sqlite
 from faasweb.adapters.runtime.wasm import WasmRuntime
 from faasweb.bootstrap import Adapters, Platform
 from faasweb.domain.access import Actor, Role, Scope
 from faasweb.domain.functions import Function, FunctionSettings
+from faasweb.domain.images import RegistryRules
 from faasweb.domain.source import Source
 from faasweb.domain.workspaces import Workspace
 from tests.in_process import InProcessRuntime, SyntaxToolchain
@@ -83,14 +87,22 @@ class Embedded:
 
 
 @pytest.fixture
-def embedded(tmp_path, settings, monkeypatch):
+def listed() -> Sequence[str]:
+    """FAASWEB_REGISTRIES. A test that needs others has a parameter or a fixture of this name."""
+    return ()
+
+
+@pytest.fixture
+def embedded(tmp_path, settings, monkeypatch, listed):
     settings.DATA_DIR = tmp_path
     settings.OPEN_MODE = False
     settings.STATIC_ROOT = tmp_path / "static"
     settings.STATIC_ROOT.mkdir()  # WhiteNoise warns about a folder that is not there
     code = FilesystemCodeStore(tmp_path / "code")
     runtime, toolchain = InProcessRuntime(code), SyntaxToolchain(tmp_path / "toolchain")
-    registry = LayoutRegistry(tmp_path / "registry")
+    rules = RegistryRules(tuple(listed))
+    elsewhere = OciRegistry(httpx.Client(timeout=30), PlatformCredentials(rules, "", ""))
+    registry = Registries(LayoutRegistry(tmp_path / "registry"), elsewhere, rules)
     queue = InlineQueue(run_task, at_once=False)
     adapters = Adapters(
         repositories=sqlite.open_repositories(tmp_path / "faasweb.db"),
@@ -104,6 +116,7 @@ def embedded(tmp_path, settings, monkeypatch):
         queue=queue,
         accounts=DjangoAccounts(),
         assistant=toolchain,
+        rules=rules,
     )
     monkeypatch.setattr(bootstrap, "adapters_from_settings", lambda: adapters)
     bootstrap.get_platform.cache_clear()
