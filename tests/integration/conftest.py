@@ -87,20 +87,20 @@ class Embedded:
 
 
 @pytest.fixture
-def listed() -> Sequence[str]:
+def registries() -> Sequence[str]:
     """FAASWEB_REGISTRIES. A test that needs others has a parameter or a fixture of this name."""
     return ()
 
 
 @pytest.fixture
-def embedded(tmp_path, settings, monkeypatch, listed):
+def embedded(tmp_path, settings, monkeypatch, registries):
     settings.DATA_DIR = tmp_path
     settings.OPEN_MODE = False
     settings.STATIC_ROOT = tmp_path / "static"
     settings.STATIC_ROOT.mkdir()  # WhiteNoise warns about a folder that is not there
     code = FilesystemCodeStore(tmp_path / "code")
     runtime, toolchain = InProcessRuntime(code), SyntaxToolchain(tmp_path / "toolchain")
-    rules = RegistryRules(tuple(listed))
+    rules = RegistryRules(tuple(registries))
     elsewhere = OciRegistry(httpx.Client(timeout=30), PlatformCredentials(rules, "", ""))
     registry = Registries(LayoutRegistry(tmp_path / "registry"), elsewhere, rules)
     queue = InlineQueue(run_task, at_once=False)

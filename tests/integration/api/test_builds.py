@@ -111,7 +111,7 @@ def test_a_wrong_upload_is_refused_with_the_fields_name(ada, workspace, form, fi
 
 
 @pytest.mark.parametrize(
-    ("listed", "registry", "told"),
+    ("registries", "registry", "told"),
     [
         ([], "ghcr.io/team", "FAASWEB_REGISTRIES"),
         (["ghcr.io"], "https://ghcr.io.example.com/team", "FAASWEB_REGISTRIES"),
@@ -121,7 +121,7 @@ def test_a_wrong_upload_is_refused_with_the_fields_name(ada, workspace, form, fi
         (["*"], "ghcr.io/Team", "FAASWEB_REGISTRIES"),
     ],
 )
-def test_a_registry_that_is_not_listed_is_refused(ada, workspace, listed, registry, told):
+def test_a_registry_that_is_not_listed_is_refused(ada, workspace, registries, registry, told):
     answer = ada.upload(
         "/api/v1/build-and-push", {"file": upload(), "workspace_id": workspace.id, "registry_url": registry}
     )
@@ -242,10 +242,17 @@ def test_without_an_id_the_function_is_found_by_the_name_it_runs_under(ada, buil
 
 
 def test_an_image_of_nothing_we_built_is_not_found(ada, built, greet):
-    body = {"namespace": "default", "image_ref": "ghcr.io/team/other:1", "function_id": greet["id"]}
+    body = {"namespace": "default", "image_ref": "local/other:1", "function_id": greet["id"]}
 
     assert_error(ada.post("/api/v1/deploy", body), 404, "NOT_FOUND")
     assert_error(ada.post("/api/v1/deploy", body | {"function_id": None}), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("image", ["ghcr.io/team/other:1", "greet", "ghcr.io/team/../x:1"])
+def test_an_image_of_a_registry_that_is_not_listed_is_refused(ada, greet, image):
+    body = {"namespace": "default", "image_ref": image, "function_id": greet["id"]}
+
+    assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", "image_ref")
 
 
 def test_an_image_without_a_function_of_its_name_is_not_found(ada, built):
