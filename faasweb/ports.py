@@ -33,7 +33,7 @@ class Draft:
 
     function_id: str
     user: str
-    text: str
+    source: Source
     base: str
     saved_at: datetime
 
@@ -215,7 +215,10 @@ class DraftRepository(Protocol):
     def get(self, function_id: str, user: str) -> Draft | None: ...
 
     def save(self, draft: Draft) -> None:
-        """Text up to the source limit of 1 MB. NotFound when the function is gone."""
+        """Valid code or not: up to 1 MB of one text, or a source of several files that packs to at most 2.5 MB.
+
+        TooLarge past that, InvalidInput for what is not Unicode, NotFound when the function is gone.
+        """
         ...
 
     def remove(self, function_id: str, user: str) -> None: ...
@@ -281,6 +284,10 @@ class CodeStore(Protocol):
         ...
 
     def exists(self, key: str) -> bool: ...
+
+    def delete(self, key: str) -> None:
+        """That one. Absent is no error."""
+        ...
 
     def delete_prefix(self, prefix: str) -> int:
         """Everything below ``prefix`` (which ends in ``/``); how many. Nothing there is no error."""

@@ -15,7 +15,7 @@ from consoles.api.wire import CamelSchema, Description, Moment, Name, Shown, in_
 from faasweb.domain.addresses import invocation_url
 from faasweb.domain.clock import as_utc
 from faasweb.domain.functions import METHODS, RUNTIME, EnvironmentVariable, Function, FunctionSettings, FunctionStatus
-from faasweb.domain.source import Source
+from faasweb.domain.source import text_from_base64
 from faasweb.usecases.functions import MASK, Changes, merged_environment
 
 # What the domain checks, said to who reads the description; its refusals are sentences.
@@ -107,7 +107,7 @@ class FunctionChanges(CamelSchema):
             name=self.name,
             description=self.description or None,
             settings=self._settings(before),
-            source=None if self.code is None else Source.from_base64(self.code),
+            text=None if self.code is None else text_from_base64(self.code),
             status=self.status,
             invocation_url=invocation_url(url, settings.INVOCATION_HOSTS) if url else None,
             last_deployed=None if self.last_deployed is None else as_utc(self.last_deployed),

@@ -113,7 +113,7 @@ def code(request: PageRequest, function: Function) -> HttpResponseBase:
         request,
         function,
         "code",
-        code=draft.text if draft else saved,
+        code=_main_text(draft.source) if draft else saved,
         draft=draft,
         base=draft.base if draft else function.code_hash,
         stale=draft is not None and draft.base != function.code_hash,
@@ -130,7 +130,8 @@ def save(request: PageRequest, function: Function) -> HttpResponseBase:
     base = request.POST.get("base") or None
     actor = actor_of(request)
     try:
-        function = request.platform.functions.edit(actor, function.ref, Changes(source=Source.single(text)), base=base)
+        changes = Changes(source=_edited(request, function).with_text(text))
+        function = request.platform.functions.edit(actor, function.ref, changes, base=base)
     except Stale:
         return _stale(request, function, text)
     except (InvalidInput, TooLarge) as exc:
@@ -158,9 +159,9 @@ def keep_draft(request: PageRequest, function: Function) -> HttpResponseBase:
     """Autosave of the editor. 409 tells that the draft is kept, but that the saved code has moved on meanwhile."""
     base = request.POST.get("base", "")
     try:
-        draft = request.platform.functions.keep_draft(
-            function, actor_of(request).name, request.POST.get("code", ""), base
-        )
+        before = _edited(request, function)
+        source = before.with_file(before.main_file, request.POST.get("code", ""))
+        draft = request.platform.functions.keep_draft(function, actor_of(request).name, source, base)
     except FaaswebError as exc:
         return JsonResponse({"message": exc.message}, status=status_of(exc))
     # What is saved already is no draft, wherever it started.
@@ -180,7 +181,9 @@ def discard_draft(request: PageRequest, function: Function) -> HttpResponseBase:
 def check(request: PageRequest, function: Function) -> HttpResponseBase:
     """Type check of the text in the editor, as lint markers."""
     try:
-        found = request.platform.builds.check(Source.single(request.POST.get("code", ""))).diagnostics
+        found = request.platform.builds.check(
+            _edited(request, function).with_text(request.POST.get("code", ""))
+        ).diagnostics
     except (InvalidInput, TooLarge) as exc:
         found = [Diagnostic("app.py", 1, 1, exc.message)]
     except Unavailable as exc:
@@ -210,6 +213,15 @@ def _deploy(request: PageRequest, function: Function) -> HttpResponseBase:
     except FaaswebError as exc:
         messages.error(request, exc.message)
     return went_to(request, "function-deployments", function.workspace_id, function.id)
+
+
+def _edited(request: PageRequest, function: Function) -> Source:
+    return request.platform.functions.editing(function, actor_of(request).name)
+
+
+def _main_text(source: Source) -> str:
+    """Of a draft, which may be of anything."""
+    return source.files.get(source.main_file, "")
 
 
 @takes("GET")

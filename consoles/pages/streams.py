@@ -48,11 +48,15 @@ async def _enter(request: PageRequest, workspace: str, function: str, need: Need
 # running
 
 
+def _edited(request: PageRequest, function: Function) -> Source:
+    return request.platform.functions.editing(function, request.actor.name if request.actor else "")
+
+
 async def run_draft(request: PageRequest, workspace: str, function: str) -> HttpResponseBase:
     """Run the code in the editor once. Nothing is saved or deployed."""
     found = await _enter(request, workspace, function, Need.INVOKE)
     try:
-        source = Source.single(request.POST.get("code", ""))
+        source = await in_thread(lambda: _edited(request, found).with_text(request.POST.get("code", "")))
         run = await request.platform.invocations.run_draft(found, source, _typed_request(request))
     except FaaswebError as exc:
         return _result(request, {"error": exc.message}, status_of(exc))

@@ -203,5 +203,9 @@ class Function:
 
 
 def code_key(workspace_id: str, function_id: str, code_hash: str) -> str:
-    """Where a source lies in the code store: below its function, so that deleting a function finds all of them."""
-    return f"{workspace_id}/{function_id}/{code_hash}.py"
+    """Where a source lies in the code store: below its function, so that deleting a function finds all of them.
+
+    A ``.py`` text, or a ``.zip`` for a source of several files: its hash tells (``Source.hash``).
+    """
+    digest, _, kind = code_hash.partition("-")
+    return f"{workspace_id}/{function_id}/{digest}.{kind or 'py'}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,8 +9,9 @@ from datetime import timedelta
 
 from faasweb.domain import clock
 from faasweb.domain.access import Actor
+from faasweb.domain.archives import ARCHIVE_LIMIT
 from faasweb.domain.builds import ATTEMPT_LIMIT, Build, LogLine, PushTarget
-from faasweb.domain.errors import Conflict, FaaswebError, NotFound, Unavailable
+from faasweb.domain.errors import Conflict, FaaswebError, InvalidInput, NotFound, TooLarge, Unavailable
 from faasweb.domain.source import Source
 from faasweb.ports import (
     Accounts,
@@ -24,7 +26,7 @@ from faasweb.ports import (
 from faasweb.usecases.beats import Heartbeat
 from faasweb.usecases.build_log import BuildLog
 from faasweb.usecases.pulls import Pulls
-from faasweb.usecases.releases import stored_source
+from faasweb.usecases.releases import UPLOADS, stored_source
 from faasweb.usecases.retry import on_conflict
 from faasweb.usecases.tasks import GO_ON_DEPLOYING, RUN_BUILD
 
@@ -57,10 +59,44 @@ class Builds:
         filename: str,
         push: PushTarget | None = None,
     ) -> Build:
-        """A build of an uploaded source, to be pushed when ``push`` is given. Returns at once."""
-        build = Build.create(workspace_id, app_name, "", source.hash, push=push)
-        build = replace(build, code_key=f"build-sources/{workspace_id}/{build.id}/{_key_part(filename)}")
-        self.code.put(build.code_key, source.text.encode())
+        """A build of a source, to be pushed when ``push`` is given. Returns at once."""
+        return self._submit(actor, workspace_id, app_name, filename, (source.hash, source.packed), push)
+
+    def submit_upload(
+        self,
+        actor: Actor,
+        workspace_id: str,
+        app_name: str,
+        filename: str,
+        content: bytes,
+        push: PushTarget | None = None,
+    ) -> Build:
+        """A build of an uploaded file, whatever it is: one that can't be built makes a build that fails.
+
+        Returns at once. TooLarge for what is not even stored.
+        """
+        if len(content) > ARCHIVE_LIMIT:
+            message = f"The file has {len(content):,} bytes; the limit is {ARCHIVE_LIMIT:,}."
+            raise TooLarge(message, field="file", limit=ARCHIVE_LIMIT)
+        try:
+            code_hash = Source.upload(filename, content).hash
+        except (InvalidInput, TooLarge):
+            code_hash = hashlib.sha256(content).hexdigest()
+        return self._submit(actor, workspace_id, app_name, filename, (code_hash, content), push)
+
+    def _submit(
+        self,
+        actor: Actor,
+        workspace_id: str,
+        app_name: str,
+        filename: str,
+        stored: tuple[str, bytes],
+        push: PushTarget | None,
+    ) -> Build:
+        code_hash, content = stored
+        build = Build.create(workspace_id, app_name, "", code_hash, push=push)
+        build = replace(build, code_key=f"{UPLOADS}{workspace_id}/{build.id}/{_key_part(filename)}")
+        self.code.put(build.code_key, content)
         self.start(build)
         self.accounts.audit(actor, "build.submit", build.id, {"workspace": workspace_id, "app_name": app_name})
         return build
@@ -206,5 +242,7 @@ def _used_up(build: Build) -> str:
 
 
 def _key_part(filename: str) -> str:
-    """A file name of any language as a part of a key."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", filename)[-100:].strip(".-") or "app.py"
+    """A file name of any language as a part of a key, with its extension: that tells what is in it."""
+    stem, dot, extension = filename.rpartition(".")
+    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", stem)[-90:].strip(".-") or "app"
+    return f"{kept}.{re.sub('[^A-Za-z0-9]+', '-', extension)[:9]}" if dot else kept

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from faasweb.domain import clock
 from faasweb.domain.access import Actor
-from faasweb.domain.errors import Conflict, NotFound, Stale, TooLarge, Unavailable
+from faasweb.domain.errors import Conflict, InvalidInput, NotFound, Stale, Unavailable
 from faasweb.domain.functions import (
     EnvironmentVariable,
     Function,
@@ -16,7 +16,7 @@ from faasweb.domain.functions import (
     FunctionStatus,
 )
 from faasweb.domain.ids import is_function_id
-from faasweb.domain.source import SOURCE_LIMIT, Source
+from faasweb.domain.source import MAIN_FILE, Source
 from faasweb.ports import Accounts, CodeStore, Draft, DraftRepository, FunctionRepository, Queue, Runtime
 from faasweb.usecases.releases import Releases
 from faasweb.usecases.retry import on_conflict
@@ -25,19 +25,23 @@ from faasweb.usecases.tasks import APPLY_SETTINGS, CLEAR_AWAY
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """An edit: ``None`` leaves a field as it is. ``clear`` names nullable fields to empty."""
+    """An edit: ``None`` leaves a field as it is. ``clear`` names nullable fields to empty.
+
+    ``source`` replaces all files, ``text`` the main file only.
+    """
 
     name: str | None = None
     description: str | None = None
     settings: FunctionSettings | None = None
     source: Source | None = None
+    text: str | None = None
     status: FunctionStatus | None = None
     invocation_url: str | None = None
     last_deployed: datetime | None = None
     clear: frozenset[str] = frozenset()
 
     def values(self) -> dict[str, object]:
-        fields = ("name", "description", "settings", "source", "status", "invocation_url", "last_deployed")
+        fields = ("name", "description", "settings", "source", "text", "status", "invocation_url", "last_deployed")
         given = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
         return given | dict.fromkeys(self.clear)
 
@@ -64,7 +68,7 @@ class Functions:
     ) -> Function:
         """A new function, not deployed yet. Its code is durable before its item exists."""
         function = Function.create(workspace_id, name, description, settings or FunctionSettings(), source)
-        self.code.put(function.code_key, source.text.encode())
+        self.code.put(function.code_key, source.packed)
         try:
             function = self.repository.add(function)
         except (NotFound, Conflict):
@@ -101,21 +105,36 @@ class Functions:
         """
         if changes.status not in (None, FunctionStatus.ACTIVE, FunctionStatus.DISABLED):
             changes = replace(changes, status=None)
-        if changes.source is not None:
-            key = replace(self.repository.get(ref), code_hash=changes.source.hash).code_key
-            self.code.put(key, changes.source.text.encode())
 
         def save() -> Function:
             function = self.repository.get(ref)
-            if base is not None and changes.source and function.code_hash not in (base, changes.source.hash):
-                raise Stale("Somebody saved this function meanwhile.", current_hash=function.code_hash)
-            return self.repository.save(function.edited(**changes.values()))
+            return self.repository.save(function.edited(**self._values(function, changes, base)))
 
         function = on_conflict(save)
         if changes.settings is not None:
             self._apply_settings_soon(ref)
         self.accounts.audit(actor, "function.edit", function.id, {"fields": sorted(changes.values())})
         return function
+
+    def _values(self, function: Function, changes: Changes, base: str | None) -> dict[str, object]:
+        """What changes in ``function``. Its code is durable before the item that names it."""
+        values = changes.values()
+        text = values.pop("text", None)
+        source = changes.source if text is None else self._with_text(function, str(text))
+        if source is None:
+            return values
+        if base is not None and function.code_hash not in (base, source.hash):
+            raise Stale("Somebody saved this function meanwhile.", current_hash=function.code_hash)
+        self.code.put(replace(function, code_hash=source.hash).code_key, source.packed)
+        return values | {"source": source}
+
+    def _with_text(self, function: Function, text: str) -> Source:
+        """Code that can't be read any more is replaced as a whole."""
+        try:
+            saved = self.with_source(function).source
+        except (InvalidInput, NotFound):
+            saved = None
+        return saved.with_text(text) if saved else Source.single(text)
 
     def _apply_settings_soon(self, ref: FunctionRef) -> None:
         try:
@@ -142,16 +161,22 @@ class Functions:
 
     # drafts
 
+    def editing(self, function: Function, user: str) -> Source:
+        """What the user has in the editor, as far as it is stored: the draft if there is one, else the saved code."""
+        draft = self.drafts.get(function.id, user)
+        if draft is not None:
+            return draft.source
+        return self.with_source(function).source or Source({MAIN_FILE: ""})
+
     def draft(self, function: Function, user: str) -> Draft | None:
         return self.drafts.get(function.id, user)
 
-    def keep_draft(self, function: Function, user: str, text: str, base: str) -> Draft:
+    def keep_draft(self, function: Function, user: str, source: Source, base: str) -> Draft:
         """Unsaved code, kept as it is: it need not be a valid source. A draft equal to the saved code is dropped."""
-        if len(text.encode(errors="replace")) > SOURCE_LIMIT:
-            raise TooLarge(f"A draft has at most {SOURCE_LIMIT:,} bytes.", field="code", limit=SOURCE_LIMIT)
-        draft = Draft(function.id, user, text, base, clock.now())
+        source.check_files()
+        draft = Draft(function.id, user, source, base, clock.now())
         saved = self.with_source(function).source
-        if saved is not None and text.replace("\r\n", "\n") == saved.text:
+        if saved is not None and _same(source, saved):
             self.drafts.remove(function.id, user)
         else:
             self.drafts.save(draft)
@@ -159,6 +184,14 @@ class Functions:
 
     def discard_draft(self, function: Function, user: str) -> None:
         self.drafts.remove(function.id, user)
+
+
+def _same(draft: Source, saved: Source) -> bool:
+    """A browser sends line ends of its own."""
+    mine, theirs = (
+        {path: text.replace("\r\n", "\n") for path, text in source.files.items()} for source in (draft, saved)
+    )
+    return mine == theirs and draft.data == saved.data
 
 
 MASK = "********"

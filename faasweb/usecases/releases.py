@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faasweb.domain.errors import InvalidInput
 from faasweb.domain.functions import Function, FunctionRef, code_key
-from faasweb.domain.source import Source
+from faasweb.domain.source import Source, is_packed
 from faasweb.domain.versions import Version
 from faasweb.ports import CodeStore, Release, VersionRepository
+
+UPLOADS = "build-sources/"
+"""Where the code store keeps what was uploaded to be built, by workspace and build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Releases:
     def keep_source(self, ref: FunctionRef, key: str) -> Source:
         """The source at ``key``, from now on also kept below the function, as all code that was ever live is."""
         source = self.source(key)
-        self.code.put(code_key(ref.workspace_id, ref.id, source.hash), source.text.encode())
+        self.code.put(code_key(ref.workspace_id, ref.id, source.hash), source.packed)
         return source
 
     def instant(self, function: Function, deployment_id: str, code_hash: str) -> Release:
@@ -66,8 +68,9 @@ class Releases:
 
 
 def stored_source(code: CodeStore, key: str) -> Source:
-    """NotFound, or InvalidInput when it is not text, as some uploads of the earlier system are."""
-    try:
-        return Source.single(code.get(key).decode())
-    except UnicodeDecodeError as exc:
-        raise InvalidInput("The stored code is not a text file.", field="code") from exc
+    """NotFound, or InvalidInput when it is no source: uploads are stored as they came, whatever they are."""
+    content = code.get(key)
+    if key.startswith(UPLOADS) and not is_packed(content):
+        return Source.upload(key.rpartition("/")[2], content)
+    source = Source.unpack(content)
+    return Source.single(source.text) if source.is_single else source

@@ -9,7 +9,6 @@ from faasweb.domain import clock
 from faasweb.domain.builds import Build
 from faasweb.domain.deployments import Deployment
 from faasweb.domain.errors import Conflict, FaaswebError, NotFound
-from faasweb.domain.functions import code_key
 from faasweb.ports import (
     Builder,
     CodeStore,
@@ -126,7 +125,8 @@ class Upkeep:
         for build in self.builds.list(removal.workspace_id, ALL_BUILDS):
             if build.function_id == removal.id:
                 self._delete_files(build)
-        self.code.delete_prefix(code_key(removal.workspace_id, removal.id, "").rpartition("/")[0] + "/")
+        self.code.delete_prefix(f"{removal.workspace_id}/{removal.id}/")
+        self.code.delete(f"{removal.workspace_id}/{removal.id}.py")  # where the earlier system kept its code
         self.maintenance.erase_function(removal)
         self.maintenance.finish_removal(removal)
 

@@ -144,6 +144,14 @@ def test_deleting_a_folder_takes_everything_below_it_and_nothing_else(store):
     assert store.get("ws-1/fn-1/a") == b"again"
 
 
+def test_one_key_is_deleted_and_its_neighbours_stay(store: CodeStore):
+    for key in ("ws-1/fn-1.py", "ws-1/fn-1/a.py", "ws-1/fn-1.pyc"):
+        store.put(key, b"x")
+    store.delete("ws-1/fn-1.py")
+    store.delete("ws-1/fn-1.py")
+    assert [store.exists(key) for key in ("ws-1/fn-1.py", "ws-1/fn-1/a.py", "ws-1/fn-1.pyc")] == [False, True, True]
+
+
 def test_deleting_goes_on_after_the_first_page_of_a_thousand(store):
     for number in range(1003):
         store.put(f"many/{number}", b"")
@@ -163,6 +171,7 @@ def test_a_hostile_key_is_refused_by_every_method(store, key, tmp_path):
         lambda: store.exists(key),
         lambda: store.location(key),
         lambda: store.delete_prefix(key + "/"),
+        lambda: store.delete(key),
     ):
         with pytest.raises(InvalidInput):
             use()

@@ -68,6 +68,11 @@ class FilesystemCodeStore:
         with _errors(key):
             return path.is_file()
 
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _errors(key):
+            _removed(path.unlink)
+
     def delete_prefix(self, prefix: str) -> int:
         top = self.root / checked_prefix(prefix)
         deleted = 0

@@ -67,6 +67,10 @@ class S3CodeStore:
             return False
         return True
 
+    def delete(self, key: str) -> None:
+        with _errors(key):
+            self.client.delete_object(Bucket=self.bucket, Key=checked(key))
+
     def delete_prefix(self, prefix: str) -> int:
         checked_prefix(prefix)
         deleted = 0

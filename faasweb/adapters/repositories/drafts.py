@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,17 +9,22 @@ from faasweb.adapters.repositories.functions import not_found as function_not_fo
 from faasweb.adapters.repositories.table import Check, ConditionFailed, Delete, Operation, Put, Table
 from faasweb.domain.clock import parse, sortable
 from faasweb.domain.errors import InvalidInput, TooLarge
-from faasweb.domain.source import SOURCE_LIMIT
+from faasweb.domain.source import MAIN_FILE, SOURCE_LIMIT, Source
 from faasweb.ports import Draft
 
 PART_BYTES = 350_000
-PARTS = -(-SOURCE_LIMIT // (PART_BYTES - 3))
+DRAFT_LIMIT = 2_500_000
+"""Bytes of a packed source of several files: as Base64 all of it has to fit one transaction."""
+PARTS = -(-DRAFT_LIMIT * 4 // 3 // (PART_BYTES - 3)) + 1
 READ_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """A draft is one item, or up to three when its text is long; ``stamp`` tells which of them belong together."""
+    """A draft is one item, or more when it is long; ``stamp`` tells which of them belong together.
+
+    One file is stored as its text; several are packed.
+    """
 
     table: Table
 
@@ -31,14 +37,15 @@ class Drafts:
                 return None
             parts = [found.get(key, {}) for key in wanted[: head["parts"]]]
             if all(part.get("stamp") == head["stamp"] for part in parts):
-                text = "".join(part["text"] for part in parts)
-                return Draft(function_id, user, text, head["base"], parse(head["savedAt"]))
+                source = _read("".join(part["text"] for part in parts), packed=bool(head.get("packed")))
+                return Draft(function_id, user, source, head["base"], parse(head["savedAt"]))
         return None
 
     def save(self, draft: Draft) -> None:
-        parts = _split(draft.text)
+        text, packed = _written(draft.source)
+        parts = _split(text.encode())
         saved_at = sortable(draft.saved_at)
-        head = {"user": draft.user, "base": draft.base, "savedAt": saved_at, "parts": len(parts)}
+        head = {"user": draft.user, "base": draft.base, "savedAt": saved_at, "parts": len(parts), "packed": packed}
         operations: list[Operation] = [Check(keys.function_pointer(draft.function_id))]
         for number in range(PARTS):
             key = keys.draft(draft.function_id, draft.user, number)
@@ -56,15 +63,31 @@ class Drafts:
         self.table.write([Delete(keys.draft(function_id, user, part)) for part in range(PARTS)])
 
 
-def _split(text: str) -> Sequence[str]:
-    """Parts that fit an item each, cut between characters; one empty part for an empty text."""
+def _written(source: Source) -> tuple[str, bool]:
+    """What is stored, and whether that is a packed source in Base64."""
     try:
-        content = text.encode()
+        if source.is_single:
+            text = source.text
+            _check_size(len(text.encode()), SOURCE_LIMIT)
+            return text, False
+        packed = source.packed
     except UnicodeEncodeError as exc:
         raise InvalidInput("The code is not valid Unicode text.", field="code") from exc
-    if len(content) > SOURCE_LIMIT:
-        message = f"The code has {len(content):,} bytes; the limit is {SOURCE_LIMIT:,}."
-        raise TooLarge(message, field="code", limit=SOURCE_LIMIT)
+    _check_size(len(packed), DRAFT_LIMIT)
+    return base64.b64encode(packed).decode(), True
+
+
+def _read(text: str, *, packed: bool) -> Source:
+    return Source.unpack(base64.b64decode(text)) if packed else Source({MAIN_FILE: text})
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise TooLarge(f"The code has {size:,} bytes; the limit of a draft is {limit:,}.", field="code", limit=limit)
+
+
+def _split(content: bytes) -> Sequence[str]:
+    """Parts that fit an item each, cut between characters; one empty part for an empty text."""
     parts: list[str] = []
     start = 0
     while start < len(content) or not parts:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from faasweb.adapters.repositories import keys
 from faasweb.adapters.repositories.counters import Window, hour_counts
@@ -36,6 +37,7 @@ from faasweb.ports import Removal
 INLINE_LIMIT = 32 * 1024
 """Bytes of source kept in the item itself, so that reading and listing functions needs no code store."""
 REMOVE_TRIES = 8
+Content = TypeVar("Content")
 
 
 def not_found(function_id: str) -> NotFound:
@@ -68,8 +70,11 @@ def _code_item(function: Function) -> Item:
     if source is None:
         return {"codeHash": function.code_hash}
     known: Item = {"codeHash": function.code_hash, "codeSize": source.size}
-    inline = source.size <= INLINE_LIMIT and list(source.files) == [MAIN_FILE] and source.module == "app"
-    return known | {"code": source.base64} if inline else known
+    if source.size > INLINE_LIMIT:
+        return known
+    if source.is_single:
+        return known | {"code": source.base64}
+    return known | {"archive": base64.b64encode(source.packed).decode(), "module": source.module}
 
 
 def _live_item(live: Live | None) -> Item | None:
@@ -129,8 +134,41 @@ class EncodedFile(Mapping[str, str]):
         return 1
 
 
+class EncodedArchive:
+    """The files of an inlined source of several files, unpacked once, when somebody reads one."""
+
+    def __init__(self, encoded: str) -> None:
+        self._encoded = encoded
+
+    @functools.cached_property
+    def source(self) -> Source:
+        return Source.unpack(base64.b64decode(self._encoded, validate=True))
+
+
+class ArchivedFiles(Mapping[str, Content]):
+    """The texts of an archive, or its other files."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[], Mapping[str, Content]]) -> None:
+        self._read = read
+
+    def __getitem__(self, path: str) -> Content:
+        return self._read()[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
 def _source_from(item: Mapping[str, Any]) -> Source | None:
     """None also for the invalid Base64 that the earlier system let through: the code store has the original."""
+    if item.get("archive"):
+        archive = EncodedArchive(item["archive"])
+        files = ArchivedFiles(lambda: archive.source.files)
+        return Source(files, item["module"], ArchivedFiles(lambda: archive.source.data))
     if not item.get("code"):
         return None
     source = Source(EncodedFile(item["code"]))

@@ -5,11 +5,12 @@ import pytest
 from faasweb.domain import clock
 from faasweb.domain.errors import InvalidInput, NotFound, TooLarge
 from faasweb.domain.functions import Function
+from faasweb.domain.source import Source
 from faasweb.ports import Draft, Repositories
 
 
 def draft_of(function: Function, text: str, user: str = "kim") -> Draft:
-    return Draft(function.id, user, text, function.code_hash, clock.now())
+    return Draft(function.id, user, Source({"app.py": text}), function.code_hash, clock.now())
 
 
 @pytest.mark.parametrize(
@@ -39,11 +40,11 @@ def test_drafts_belong_to_one_user(store: Repositories, function: Function, user
     store.drafts.save(draft_of(function, "mine", user))
     draft = store.drafts.get(function.id, user)
     assert draft
-    assert (draft.text, draft.user) == ("mine", user)
+    assert (draft.source.text, draft.user) == ("mine", user)
     if user != "kim":
         other = store.drafts.get(function.id, "kim")
         assert other
-        assert len(other.text) == 900_000
+        assert len(other.source.text) == 900_000
 
 
 def test_a_draft_has_the_limit_of_a_source(store: Repositories, function: Function):

@@ -11,6 +11,7 @@ from faasweb.domain.builds import LogLine
 from faasweb.domain.deployments import Deployment
 from faasweb.domain.errors import NotFound
 from faasweb.domain.functions import Function
+from faasweb.domain.source import Source
 from faasweb.domain.workspaces import Workspace
 from faasweb.ports import Draft, OpenWork, Repositories
 from tests.contract.repositories import make
@@ -25,7 +26,7 @@ def fill(store: Repositories, workspace: Workspace, function: Function) -> list[
     store.builds.append_log(build.id, [LogLine(1, clock.now(), "build", "line")])
     store.versions.add(make.version(function))
     store.executions.record([make.execution(function) for _ in range(60)])
-    store.drafts.save(Draft(function.id, "kim", "x" * 800_000, function.code_hash, clock.now()))
+    store.drafts.save(Draft(function.id, "kim", Source({"app.py": "x" * 800_000}), function.code_hash, clock.now()))
     return [f"FN#{function.id}", f"BUILD#{build.id}", f"DEPLOYMENT#{deployment.id}"]
 
 

@@ -115,7 +115,7 @@ def test_a_removal_killed_at_any_step_leaves_nothing_behind(new_world: Callable[
         blow_at += 1
         world = new_world()
         function = world.deployed()
-        world.platform.functions.keep_draft(function, "anna", "unsaved", function.code_hash)
+        world.platform.functions.keep_draft(function, "anna", Source({"app.py": "unsaved"}), function.code_hash)
         world.deploy(function.ref)
 
         begin = partial(remove, world, function, what)

@@ -179,12 +179,12 @@ def test_disabling_and_enabling(world: World):
 
 def test_a_draft_is_kept_for_each_user_until_it_is_saved_or_discarded(world: World):
     functions, function = world.platform.functions, world.function()
-    functions.keep_draft(function, "anna", "x = (", function.code_hash)
-    functions.keep_draft(function, "ben", "y = 1", function.code_hash)
+    functions.keep_draft(function, "anna", Source({"app.py": "x = ("}), function.code_hash)
+    functions.keep_draft(function, "ben", Source({"app.py": "y = 1"}), function.code_hash)
     draft = functions.draft(function, "anna")
     assert draft is not None
-    assert (draft.text, draft.base) == ("x = (", function.code_hash)
-    functions.keep_draft(function, "anna", HELLO.replace("\n", "\r\n"), function.code_hash)
+    assert (draft.source.text, draft.base) == ("x = (", function.code_hash)
+    functions.keep_draft(function, "anna", Source({"app.py": HELLO.replace("\n", "\r\n")}), function.code_hash)
     assert functions.draft(function, "anna") is None
     functions.discard_draft(function, "ben")
     functions.discard_draft(function, "ben")
@@ -193,9 +193,9 @@ def test_a_draft_is_kept_for_each_user_until_it_is_saved_or_discarded(world: Wor
 
 def test_a_draft_has_the_limit_of_a_source_in_bytes(world: World):
     function = world.function()
-    world.platform.functions.keep_draft(function, "anna", "한" * 300_000, function.code_hash)
+    world.platform.functions.keep_draft(function, "anna", Source({"app.py": "한" * 300_000}), function.code_hash)
     with pytest.raises(TooLarge):
-        world.platform.functions.keep_draft(function, "anna", "한" * 400_000, function.code_hash)
+        world.platform.functions.keep_draft(function, "anna", Source({"app.py": "한" * 400_000}), function.code_hash)
 
 
 # --- environment -------------------------------------------------------------------------------------------------

@@ -1,0 +1,288 @@
+"""``spin.toml``, read for what it says about an application. Its build command is looked at and never run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from faasweb.domain.errors import InvalidInput
+
+MANIFEST = "spin.toml"
+MANIFEST_LIMIT = 100_000  # characters
+ANY_ROUTE = "/..."
+
+_MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
+_VARIABLE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z")
+_REFERENCE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_WORLDS = ("spin-http",)
+# Options of componentize-py and of its command componentize: True for those that are followed by a value.
+_OPTIONS = {
+    **dict.fromkeys(("-d", "--wit-path", "-w", "--world", "--world-module", "--features"), True),
+    **dict.fromkeys(("--import-interface-name", "--export-interface-name"), True),
+    **dict.fromkeys(("-q", "--quiet", "--all-features"), False),
+}
+_COMMAND_OPTIONS = {
+    **dict.fromkeys(("-p", "--python-path", "-m", "--module-worlds", "-o", "--output"), True),
+    **dict.fromkeys(("-s", "--stub-wasi"), False),
+}
+HOW_TO_BUILD = "write componentize-py -w spin-http componentize MODULE -o app.wasm"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the application. Without ``default`` somebody has to give it a value."""
+
+    default: str | None = None
+    secret: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files the component sees: what matches ``source``, at its own path or, with ``destination``, below that."""
+
+    source: str
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpinManifest:
+    """One application of one Python component behind one HTTP trigger.
+
+    ``variables`` are the application's own; ``bindings`` are what the component calls its variables, each a template
+    over the application's ones. ``exclude_files`` are patterns that ``files`` leave out.
+    """
+
+    name: str
+    version: str = ""
+    description: str = ""
+    authors: tuple[str, ...] = ()
+    component: str = ""
+    route: str = ANY_ROUTE
+    module: str = "app"
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    allowed_outbound_hosts: tuple[str, ...] = ()
+    key_value_stores: tuple[str, ...] = ()
+    sqlite_databases: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Files, ...] = ()
+    exclude_files: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, text: str) -> SpinManifest:
+        """InvalidInput names the key. Keys that mean nothing here are passed over."""
+        root = _Table(_parsed(text), "")
+        if root.value.get("spin_manifest_version") != 2:
+            raise _refused("spin_manifest_version", "only version 2 of the manifest is supported: write 2")
+        application = root.table("application")
+        component_id, component = _only_component(root)
+        variables = _variables(root.table("variables"))
+        bindings = _bindings(component, variables)
+        return cls(
+            name=application.text("name", required=True),
+            version=application.text("version"),
+            description=application.text("description"),
+            authors=application.texts("authors"),
+            component=component_id,
+            route=_route(root, component_id),
+            module=_module(component.table("build")),
+            variables=variables,
+            bindings=bindings,
+            allowed_outbound_hosts=component.texts("allowed_outbound_hosts"),
+            key_value_stores=component.texts("key_value_stores"),
+            sqlite_databases=component.texts("sqlite_databases"),
+            environment=component.table("environment").texts_by_name(),
+            files=_files(component),
+            exclude_files=component.texts("exclude_files"),
+        )
+
+    def resolved(self, template: str) -> str | None:
+        """``template`` with the defaults of the variables it names; None when one of them has none."""
+        values = {name: variable.default for name, variable in self.variables.items()}
+        if any(values.get(name) is None for name in references(template)):
+            return None
+        return _REFERENCE.sub(lambda match: values[match[1]] or "", template)
+
+    def is_secret(self, template: str) -> bool:
+        return any(name in self.variables and self.variables[name].secret for name in references(template))
+
+
+def references(template: str) -> tuple[str, ...]:
+    """The names of variables in a template such as ``{{ host }}/path``."""
+    return tuple(_REFERENCE.findall(template))
+
+
+def _refused(key: str, problem: str) -> InvalidInput:
+    return InvalidInput(f"{MANIFEST}, {key}: {problem}.", field="file")
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    if len(text) > MANIFEST_LIMIT:
+        raise InvalidInput(f"{MANIFEST} has more than {MANIFEST_LIMIT:,} characters.", field="file")
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except ValueError as exc:
+        raise InvalidInput(f"{MANIFEST} is not valid TOML: {exc}.", field="file") from exc
+    except RecursionError as exc:
+        raise InvalidInput(f"{MANIFEST} is nested too deep.", field="file") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table at its key, so that every refusal can say where."""
+
+    value: Mapping[str, Any]
+    key: str
+
+    def at(self, name: str) -> str:
+        return f"{self.key}.{name}" if self.key else name
+
+    def table(self, name: str) -> _Table:
+        found = self.value.get(name, {})
+        if not isinstance(found, dict):
+            raise _refused(self.at(name), "a table is expected")
+        return _Table(found, self.at(name))
+
+    def text(self, name: str, *, required: bool = False) -> str:
+        found = self.value.get(name, "")
+        if not isinstance(found, str):
+            raise _refused(self.at(name), "text in quotes is expected")
+        if required and not found.strip():
+            raise _refused(self.at(name), "this must be given")
+        return found
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        found = self.value.get(name, [])
+        if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+            raise _refused(self.at(name), "a list of texts in quotes is expected")
+        return tuple(found)
+
+    def texts_by_name(self) -> Mapping[str, str]:
+        return {name: self.text(name) for name in self.value}
+
+    def flag(self, name: str) -> bool:
+        found = self.value.get(name, False)
+        if not isinstance(found, bool):
+            raise _refused(self.at(name), "true or false is expected")
+        return found
+
+
+def _only_component(root: _Table) -> tuple[str, _Table]:
+    components = root.table("component")
+    if len(components.value) != 1:
+        raise _refused("component", f"one Python component is supported, and here are {len(components.value)}")
+    (name,) = components.value
+    return name, components.table(name)
+
+
+def _route(root: _Table, component: str) -> str:
+    trigger = root.table("trigger")
+    other = sorted(set(trigger.value) - {"http"})
+    if other:
+        raise _refused(f"trigger.{other[0]}", "one Python component behind an HTTP trigger is supported, no other one")
+    found = trigger.value.get("http", [])
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found) or len(found) != 1:
+        count = f"here are {len(found)}" if isinstance(found, list) else "this is no list"
+        raise _refused("trigger.http", f"one Python component with one [[trigger.http]] is supported, and {count}")
+    http = _Table(found[0], "trigger.http")
+    if http.text("component", required=True) != component:
+        raise _refused("trigger.http.component", f"the component is called {component!r}")
+    route = http.text("route", required=True)
+    if not route.startswith("/"):
+        raise _refused("trigger.http.route", "a route starts with /")
+    return route
+
+
+def _variables(table: _Table) -> Mapping[str, Variable]:
+    found: dict[str, Variable] = {}
+    for name in table.value:
+        if not _VARIABLE.match(name):
+            raise _refused(table.at(name), "a variable's name has lower-case letters, digits and single _")
+        own = table.table(name)
+        default = own.text("default") if "default" in own.value else None
+        if default is None and not own.flag("required"):
+            raise _refused(own.key, "give it a default, or write required = true")
+        found[name] = Variable(default, own.flag("secret"), own.text("description"))
+    return found
+
+
+def _bindings(component: _Table, variables: Mapping[str, Variable]) -> Mapping[str, str]:
+    table = component.table("variables")
+    for name, template in table.texts_by_name().items():
+        if not _VARIABLE.match(name):
+            raise _refused(table.at(name), "a variable's name has lower-case letters, digits and single _")
+        for wanted in references(template):
+            if wanted not in variables:
+                raise _refused(table.at(name), f"there is no variable {wanted!r} in [variables]")
+    return table.texts_by_name()
+
+
+def _files(component: _Table) -> tuple[Files, ...]:
+    listed = component.value.get("files", [])
+    if not isinstance(listed, list):
+        raise _refused(component.at("files"), "a list is expected")
+    found = []
+    for item in listed:
+        if isinstance(item, str):
+            found.append(Files(item))
+        elif isinstance(item, dict):
+            table = _Table(item, component.at("files"))
+            found.append(Files(table.text("source", required=True), table.text("destination", required=True)))
+        else:
+            raise _refused(component.at("files"), "each is a text in quotes, or a table with source and destination")
+    return tuple(found)
+
+
+def _module(build: _Table) -> str:
+    """What the build command compiles. Without a command it is the module ``app``."""
+    if build.text("workdir") not in ("", "."):
+        raise _refused(build.at("workdir"), "builds run in the root directory: put the Python files there")
+    if "command" not in build.value:
+        return "app"
+    key, command = build.at("command"), build.value["command"]
+    if isinstance(command, list) and len(command) == 1:
+        (command,) = command
+    if not isinstance(command, str):
+        raise _refused(key, f"one command in quotes is expected: {HOW_TO_BUILD}")
+    try:
+        words = shlex.split(command)
+    except ValueError as exc:
+        raise _refused(key, f"a quote is left open: {HOW_TO_BUILD}") from exc
+    return _module_in(words, key)
+
+
+def _module_in(words: list[str], key: str) -> str:
+    if not words or words[0] != "componentize-py":
+        raise _refused(key, f"commands other than componentize-py are not run: {HOW_TO_BUILD}")
+    options, rest = _options(words[1:], _OPTIONS, key)
+    for name in ("-w", "--world"):
+        if options.get(name, _WORLDS[0]) not in _WORLDS:
+            raise _refused(key, f"the world {options[name]!r} is not supported: {HOW_TO_BUILD}")
+    if rest[:1] != ["componentize"]:
+        raise _refused(key, f"of componentize-py only the command componentize is known: {HOW_TO_BUILD}")
+    _, rest = _options(rest[1:], _COMMAND_OPTIONS, key)
+    module, rest = (rest[0], rest[1:]) if rest else ("", [])
+    _, rest = _options(rest, _COMMAND_OPTIONS, key)
+    if not _MODULE.match(module) or rest:
+        raise _refused(key, f"exactly one module is built: {HOW_TO_BUILD}")
+    return module
+
+
+def _options(words: list[str], known: Mapping[str, bool], key: str) -> tuple[dict[str, str], list[str]]:
+    """The options at the beginning of ``words``, and what comes after them."""
+    found: dict[str, str] = {}
+    while words and words[0].startswith("-"):
+        name, given, value = words.pop(0).partition("=")
+        if name not in known or (given and not known[name]):
+            raise _refused(key, f"the option {name} is not known: {HOW_TO_BUILD}")
+        if known[name] and not given:
+            if not words:
+                raise _refused(key, f"the option {name} has no value: {HOW_TO_BUILD}")
+            value = words.pop(0)
+        found[name] = value
+    return found, words
