@@ -47,6 +47,7 @@ STATUS: dict[type[errors.FaaswebError], int] = {
     errors.TimedOut: 504,
     errors.BuilderTimedOut: 504,
     errors.BuilderBroken: 502,
+    errors.ClusterRefused: 502,
     errors.Unavailable: 503,
 }
 # Refusals of the framework itself, which know a status only.

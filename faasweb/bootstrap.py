@@ -16,6 +16,7 @@ from faasweb.ports import (
     Accounts,
     Assistant,
     Builder,
+    Cluster,
     CodeStore,
     DraftRunner,
     ImageRegistry,
@@ -288,7 +289,37 @@ def _runtime(wasm: WasmRuntime) -> Runtime:
         return AddressRuntime(wasm, calls)
     if settings.RUNTIME == "builder":
         return AddressRuntime(_builder_runtime(calls), calls)
-    raise ImproperlyConfigured(f"FAASWEB_RUNTIME={settings.RUNTIME}: this release has embedded and builder")
+    return AddressRuntime(_kubernetes_runtime(calls), calls)
+
+
+def _kubernetes_runtime(calls: UrlCalls) -> Runtime:
+    from faasweb.adapters.runtime.kubernetes import KubernetesRuntime
+
+    return KubernetesRuntime(cluster(), calls, settings.NAMESPACE, tuple(settings.NAMESPACES))
+
+
+@cache
+def cluster() -> Cluster:
+    """The Kubernetes cluster of this installation; nothing is asked of it before it is used."""
+    from faasweb.adapters.runtime.kubernetes_cluster import KubernetesCluster
+    from faasweb.adapters.runtime.kubernetes_connection import ClusterAddress, Connection
+    from faasweb.domain.spinapps import AppDefaults
+
+    defaults = AppDefaults(
+        executor=settings.EXECUTOR,
+        service_account=settings.SERVICE_ACCOUNT,
+        pull_secrets=tuple(settings.PULL_SECRETS),
+        cpu_limit=settings.CPU_LIMIT,
+        memory_limit=settings.MEMORY_LIMIT,
+        cpu_request=settings.CPU_REQUEST,
+        memory_request=settings.MEMORY_REQUEST,
+        autoscaling=settings.AUTOSCALING,
+        replicas=settings.REPLICAS,
+        max_replicas=settings.MAX_REPLICAS,
+        cpu_percent=settings.CPU_PERCENT,
+        use_spot=settings.USE_SPOT,
+    )
+    return KubernetesCluster(Connection(ClusterAddress(settings.KUBECONFIG, settings.KUBE_CONTEXT)), defaults)
 
 
 def _builder_runtime(calls: UrlCalls) -> Runtime:
@@ -302,8 +333,9 @@ def _url_calls() -> UrlCalls:
     from faasweb.adapters.runtime.addresses import AddressRules
     from faasweb.adapters.runtime.http_calls import UrlCalls
 
-    suffix = f".{settings.NAMESPACE}.svc.cluster.local"
-    return UrlCalls(AddressRules(suffix, frozenset(settings.INVOCATION_HOSTS)))
+    namespaces = dict.fromkeys([settings.NAMESPACE, *settings.NAMESPACES])
+    suffixes = tuple(f".{namespace}.svc.cluster.local" for namespace in namespaces)
+    return UrlCalls(AddressRules(suffixes, frozenset(settings.INVOCATION_HOSTS)))
 
 
 def _wasm_runtime(code: CodeStore) -> WasmRuntime:

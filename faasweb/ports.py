@@ -18,7 +18,7 @@ from faasweb.domain.executions import Execution
 from faasweb.domain.functions import Function, FunctionRef, FunctionSettings
 from faasweb.domain.invocations import Head, InvocationRequest, Report
 from faasweb.domain.source import Source
-from faasweb.domain.spinapps import AppSpec, AppStatus, LiveApp
+from faasweb.domain.spinapps import NO_OPTIONS, AppOptions, AppSpec, AppStatus, LiveApp
 from faasweb.domain.telemetry import CpuUsage, LogPage
 from faasweb.domain.usage import Minute
 from faasweb.domain.versions import Version
@@ -455,7 +455,10 @@ class PulledImage:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a runtime serves for a function: with ``source`` in instant mode, with ``artifact`` and ``image`` baked."""
+    """What a runtime serves for a function: with ``source`` in instant mode, with ``artifact`` and ``image`` baked.
+
+    ``options`` are all that were ever chosen for it; only a cluster knows what to do with them.
+    """
 
     function_id: str
     workspace_id: str
@@ -466,6 +469,7 @@ class Release:
     source: Source | None = None
     artifact: Artifact | None = None
     image: str | None = None
+    options: AppOptions = NO_OPTIONS
 
     @property
     def mode(self) -> str:
@@ -537,12 +541,16 @@ class Cluster(Protocol):
         """Deploy it, or what changed of it; options that are not given stay as they are deployed.
 
         Repeating is no error. InvalidInput, NamespaceMissing; Conflict when an app of that name is another function's;
-        NotAllowed when the cluster refuses it to us. Waits a few seconds for the Service to get its address.
+        ClusterRefused when it must not be. Waits a few seconds for the Service to get its address.
         """
         ...
 
     def status(self, namespace: str, name: str) -> AppStatus:
         """NotFound."""
+        ...
+
+    def reschedule(self, namespace: str, name: str) -> None:
+        """Say again where its pods may run: what carries that may have been made only after ``apply`` had waited."""
         ...
 
     def list(self, namespace: str) -> Sequence[LiveApp]:

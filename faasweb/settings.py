@@ -16,7 +16,9 @@ import environ
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 
+from faasweb.domain.errors import InvalidInput
 from faasweb.domain.images import listed_problem
+from faasweb.domain.spinapps import AppOptions
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
@@ -174,6 +176,30 @@ if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", NAMESPACE):
 AUTOSCALING = env_flag("FAASWEB_AUTOSCALING", True)
 REPLICAS = env_int("FAASWEB_REPLICAS", 1, 1, 1000)
 USE_SPOT = env_flag("FAASWEB_USE_SPOT", True)
+NAMESPACES = env_list("FAASWEB_NAMESPACES")
+KUBECONFIG = env("KUBECONFIG", "")
+KUBE_CONTEXT = env("FAASWEB_KUBE_CONTEXT", "")
+EXECUTOR = env("FAASWEB_EXECUTOR", "containerd-shim-spin")
+SERVICE_ACCOUNT = env("FAASWEB_SERVICE_ACCOUNT", "")
+PULL_SECRETS = env_list("FAASWEB_PULL_SECRETS")
+CPU_LIMIT = env("FAASWEB_CPU_LIMIT", "500m")
+CPU_REQUEST = env("FAASWEB_CPU_REQUEST", "100m")
+MEMORY_LIMIT = env("FAASWEB_MEMORY_LIMIT", "500Mi")
+MEMORY_REQUEST = env("FAASWEB_MEMORY_REQUEST", "400Mi")
+MAX_REPLICAS = env_int("FAASWEB_MAX_REPLICAS", 10, 1, 1000)
+CPU_PERCENT = env_int("FAASWEB_CPU_PERCENT", 50, 1, 100)
+try:
+    AppOptions(
+        service_account=SERVICE_ACCOUNT or None,
+        cpu_limit=CPU_LIMIT,
+        memory_limit=MEMORY_LIMIT,
+        cpu_request=CPU_REQUEST,
+        memory_request=MEMORY_REQUEST,
+        pull_secrets=PULL_SECRETS,
+        executor=EXECUTOR,
+    ).checked()
+except InvalidInput as exc:
+    raise ImproperlyConfigured(f"FAASWEB_{str(exc.details['field']).upper()}: {exc.message}") from exc
 INVOCATION_HOSTS = [host.lower() for host in env_list("FAASWEB_INVOCATION_HOSTS")]
 WASMHOST_PROCESSES = env_int("FAASWEB_WASMHOST_PROCESSES", min(4, os.cpu_count() or 1), 1, 64)
 EXECUTION_RETENTION_DAYS = env_int("FAASWEB_EXECUTION_RETENTION_DAYS", 14, 1, 3650)

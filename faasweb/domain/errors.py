@@ -95,6 +95,12 @@ class Unavailable(FaaswebError):
     code = "UNAVAILABLE"
 
 
+class ClusterRefused(FaaswebError):
+    """The Kubernetes cluster says no, and will say so again: a right, a part or a valid value is missing."""
+
+    code = "CLUSTER_ERROR"
+
+
 class InvocationFailed(Unavailable):
     """The function could not be reached or ended without an answer."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from faasweb.domain.functions import EnvironmentVariable
-from faasweb.domain.spinapps import AppDefaults, AppOptions, AppSpec, Deployed, completed
+from faasweb.domain.spinapps import NOTHING, AppDefaults, AppOptions, AppSpec, Deployed, completed
 
 API_VERSION = "core.spinkube.dev/v1alpha1"
 MANAGED_BY = "blue-faas"  # the earlier system's word: its apps are ours, and its scripts find them by it
@@ -174,7 +174,7 @@ def pod_scheduling(options: AppOptions) -> Manifest:
 
 def preview(spec: AppSpec, defaults: AppDefaults, deployed: Deployed | None = None) -> str:
     """Everything that deploying it would apply, as YAML documents; the values of secrets are left out."""
-    whole = completed(spec.checked(), defaults, deployed or Deployed(AppOptions()))
+    whole = completed(spec.checked(), defaults, deployed or NOTHING)
     documents = [with_chosen(spinapp(whole, deployed), spec)]
     if hidden := secret(whole):
         documents.append({**hidden, "stringData": dict.fromkeys(hidden["stringData"], "(hidden)")})

@@ -66,6 +66,9 @@ class AppOptions:
         return replace(self, replicas=None) if self.autoscaling else self
 
 
+NO_OPTIONS = AppOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class AppDefaults:
     """What the installation gives to an app that asks for nothing else."""
@@ -96,7 +99,7 @@ class AppSpec:
     name: str
     image: str
     function_id: str | None = None
-    options: AppOptions = AppOptions()
+    options: AppOptions = NO_OPTIONS
     variables: tuple[EnvironmentVariable, ...] | None = field(default=None, repr=False)
     memory_mb: int | None = None
     complete: bool = False
@@ -133,7 +136,7 @@ class Deployed:
     variables_version: str = ""
 
 
-NOTHING = Deployed(AppOptions())
+NOTHING = Deployed(NO_OPTIONS)
 
 
 def completed(spec: AppSpec, defaults: AppDefaults, deployed: Deployed = NOTHING) -> AppSpec:

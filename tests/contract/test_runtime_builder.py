@@ -599,7 +599,7 @@ def test_the_settings_choose_it(settings):
     runtime = adapters.runtime.here
     assert isinstance(runtime, BuilderRuntime)
     assert runtime.placement == Placement("functions", autoscaling=False, replicas=2, use_spot=False)
-    assert runtime.calls.rules.suffix == ".functions.svc.cluster.local"
+    assert runtime.calls.rules.suffix == (".functions.svc.cluster.local",)
     assert runtime.calls.rules.allowed == {"10.0.0.1:8080"}
     assert isinstance(adapters.builder, HttpBuilder)
     assert adapters.builder.for_images

@@ -29,12 +29,12 @@ async def look_up(host: str, port: int) -> Sequence[Address]:
 class AddressRules:
     """Public addresses, the runtime's own names, and hosts that the operator allows by name.
 
-    ``suffix`` is what the runtime's own names end in, ``.default.svc.cluster.local``: they lead to private addresses,
-    but never to this machine itself. What is ``allowed``, each a ``host`` or ``host:port`` in small letters, may lead
-    anywhere. ``look_up`` asks for the addresses of a host and port.
+    ``suffix`` is what the runtime's own names end in, ``.default.svc.cluster.local``, or several of them: they lead to
+    private addresses, but never to this machine itself. What is ``allowed``, each a ``host`` or ``host:port`` in small
+    letters, may lead anywhere. ``look_up`` asks for the addresses of a host and port.
     """
 
-    suffix: str
+    suffix: str | tuple[str, ...]
     allowed: frozenset[str] = frozenset()
     look_up: LookUp = look_up
 

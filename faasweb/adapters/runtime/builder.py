@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -13,18 +12,18 @@ import httpx
 
 from faasweb.adapters.builder.answers import ask
 from faasweb.adapters.runtime.http_calls import UrlAnswer, UrlCalls
-from faasweb.domain.errors import BuilderBroken, FaaswebError, InvocationFailed, NotReady, Unavailable
+from faasweb.adapters.runtime.url_functions import call_live, health_at
+from faasweb.domain.errors import BuilderBroken, FaaswebError, NotReady, Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import InvocationRequest
 from faasweb.domain.names import APP_NAME_LIMIT
+from faasweb.domain.spinapps import SHIM_MB
 from faasweb.ports import Health, Release
 
 logger = logging.getLogger(__name__)
 DEPLOY_TIMEOUT_S = 30.0  # the service runs kubectl three times while it answers
 READY_TIMEOUT_S = 3.0
-HEALTH_TIMEOUT_S = 20.0
 PAUSE_S = 5.0
-SHIM_MB = 256  # what a pod needs beside the function's own memory; the earlier system gave 500 Mi to 256 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +70,7 @@ class BuilderRuntime:
 
     def check(self, release: Release) -> Health:
         """A request to the function's address. Unavailable while it has none, or nothing listens there yet."""
-        url = self._url(release)
-        timeout_s = min(float(release.settings.timeout_s), HEALTH_TIMEOUT_S)
-        try:
-            return asyncio.run(self._health(url, timeout_s))
-        except InvocationFailed as exc:
-            raise Unavailable(exc.message) from exc
-
-    async def _health(self, url: str, timeout_s: float) -> Health:
-        calls = UrlCalls(self.calls.rules, self.calls.transport)
-        request = InvocationRequest("GET", headers=(("user-agent", "faasweb-health"),))
-        try:
-            answer = await calls.call(url, request, "health", timeout_s)
-            await answer.close()
-        finally:
-            await calls.aclose()
-        if answer.head is None:
-            return Health(ok=False, error=answer.report().error)
-        return Health(ok=True, status=answer.head.status)
+        return health_at(self.calls, self._url(release), release)
 
     def switch(self, release: Release) -> str:
         """Nothing is left to switch. The URL it answers at; Unavailable while it has none."""
@@ -139,11 +121,7 @@ class BuilderRuntime:
     # calls
 
     async def invoke(self, function: Function, request: InvocationRequest, request_id: str) -> UrlAnswer:
-        if not function.invocation_url:
-            raise NotReady("The function has no address: press Deploy.")
-        version = function.live.version if function.live else None
-        timeout_s = float(function.settings.timeout_s)
-        return await self.calls.call(function.invocation_url, request, request_id, timeout_s, version)
+        return await call_live(self.calls, function, request, request_id)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop, before it ends."""
