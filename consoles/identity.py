@@ -85,12 +85,12 @@ def open_actor(request: HttpRequest) -> Actor | None:
     Only under a name of this machine: a web page elsewhere can point a name of its own at 127.0.0.1, and then the
     browser takes its calls for calls of the same origin.
     """
-    if not settings.OPEN_MODE or not _is_loopback(request.get_host()):
+    if not settings.OPEN_MODE or not is_loopback(request.get_host()):
         return None
     return replace(OPEN_ACTOR, address=address_of(request))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     name = urlsplit(f"//{host}").hostname or ""
     try:
         return ipaddress.ip_address(name).is_loopback

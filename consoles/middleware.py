@@ -142,7 +142,7 @@ class WithPlatform:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        _provide(request)
+        provide(request)
         if not is_api(request):
             cast("ConsoleRequest", request).actor = session_actor(user_of(request), address_of(request))
         return self.get_response(request)
@@ -153,7 +153,7 @@ class WithPlatform:
         return _error_page(request, error)
 
 
-def _provide(request: HttpRequest) -> None:
+def provide(request: HttpRequest) -> None:
     typed = cast("ConsoleRequest", request)
     typed.platform = cast("Platform", SimpleLazyObject(get_platform))
     typed.actor = None
@@ -189,7 +189,7 @@ class Edge:
             request.get_host()
         except DisallowedHost as exc:
             return _named(request, exception_answer(request, exc))
-        _provide(request)
+        provide(request)
         return _named(request, await self._answer(request))
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:

@@ -60,6 +60,6 @@ def _spare_the_edge() -> None:
 
 
 _spare_the_edge()
-_edge = EdgeHandler()
-edge = Router(edge=_edge, web=_edge)
-application = Router(edge=_edge, web=OnThreads(WSGIHandler(), WEB_THREADS))
+edge_stack = EdgeHandler()
+edge = Router(edge=edge_stack, web=edge_stack)
+application = Router(edge=edge_stack, web=OnThreads(WSGIHandler(), WEB_THREADS))

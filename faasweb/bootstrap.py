@@ -250,7 +250,10 @@ def _builder(code: CodeStore, registry: ImageRegistry, toolchain: Toolchain) -> 
 def _builder_service() -> httpx.Client:
     import httpx
 
-    return httpx.Client(base_url=settings.BUILDER_SERVICE_URL, timeout=httpx.Timeout(15, connect=5))
+    token = settings.BUILDER_SERVICE_TOKEN
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    timeout = httpx.Timeout(15, connect=5)
+    return httpx.Client(base_url=settings.BUILDER_SERVICE_URL, headers=headers, timeout=timeout)
 
 
 def _registry_rules() -> RegistryRules:

@@ -148,6 +148,10 @@ class BuildRepository(Protocol):
         """Newest first."""
         ...
 
+    def find_by_image(self, image: str) -> Build:
+        """The last one that was pushed under this name, with or without its digest. NotFound."""
+        ...
+
     def save(self, build: Build) -> Build:
         """If ``revision`` is still the stored one; returns it with the next revision. Conflict, NotFound.
 

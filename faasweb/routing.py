@@ -42,9 +42,15 @@ class Router:
     `/health` is answered here, without Django: it says that this process serves, and must stay true under load.
     """
 
+    edge_paths = EDGE_PATHS
+
     def __init__(self, edge: App, web: App) -> None:
         self.edge = edge
         self.web = web
+
+    def refusal(self, refused: Refused) -> dict[str, Any]:
+        """The body of a refusal, in the shape that this application's callers know."""
+        return refused.content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the server's start and stop."""
@@ -58,11 +64,11 @@ class Router:
             await self._route(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self.edge if EDGE_PATHS.match(scope["path"]) else self.web
+        app = self.edge if self.edge_paths.match(scope["path"]) else self.web
         try:
             scope, receive = await bounded(scope, receive)
         except Refused as refusal:
-            await _answer(send, refusal.status, refusal.content)
+            await _answer(send, refusal.status, self.refusal(refusal))
         else:
             with contextlib.suppress(BrokenOff):  # the server cuts what never got its last message
                 await app(scope, receive, send)

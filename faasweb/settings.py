@@ -159,6 +159,7 @@ AWS_ENDPOINT_URL = env("AWS_ENDPOINT_URL", "")
 DYNAMODB_TABLE_NAME = env("DYNAMODB_TABLE_NAME", "")
 S3_BUCKET_NAME = env("S3_BUCKET_NAME", "")
 BUILDER_SERVICE_URL = env_url("BUILDER_SERVICE_URL")
+BUILDER_SERVICE_TOKEN = env("BUILDER_SERVICE_TOKEN", "")
 LOKI_SERVICE_URL = env("LOKI_SERVICE_URL", "")
 PROMETHEUS_SERVICE_URL = env("PROMETHEUS_SERVICE_URL", "")
 ECR_REGISTRY_URL = env("ECR_REGISTRY_URL", "")
@@ -215,6 +216,17 @@ REGISTRY_USERNAME = env("FAASWEB_REGISTRY_USERNAME", "")
 REGISTRY_PASSWORD = env("FAASWEB_REGISTRY_PASSWORD", "")
 PLAIN_HTTP_REGISTRIES = [host.lower() for host in env_list("FAASWEB_PLAIN_HTTP_REGISTRIES")]
 
+# --- the Builder Service that this installation offers to others ---------------------------------------------------
+
+BUILDER_PORT = env_int("FAASWEB_BUILDER_PORT", 0, 0, 65535)
+BUILDER_TOKEN = env("FAASWEB_BUILDER_TOKEN", "")
+if BUILDER_TOKEN and len(BUILDER_TOKEN) < 20:
+    raise ImproperlyConfigured("FAASWEB_BUILDER_TOKEN: at least 20 characters")
+BUILDER_OPEN = env_flag("FAASWEB_BUILDER_OPEN")
+BUILDER_IS_LOCAL = not PRODUCTION and _is_loopback(BIND)
+if BUILDER_PORT and BUILDER_SERVICE_URL:
+    raise ImproperlyConfigured("FAASWEB_BUILDER_PORT: a Builder Service builds by itself, so unset BUILDER_SERVICE_URL")
+
 # --- Django ------------------------------------------------------------------------------------------------------
 
 ROOT_URLCONF = "faasweb.urls"
@@ -254,6 +266,15 @@ MIDDLEWARE = [
 ]
 # The edge stack waits for others; every entry must be async, or each request hops threads for it.
 EDGE_MIDDLEWARE = ["consoles.middleware.edge"]
+# The Builder Service knows no sessions: its callers are programs.
+BUILDER_MIDDLEWARE = [
+    "consoles.middleware.request_id",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "consoles.builder.middleware.door",
+]
 
 TEMPLATES = [
     {

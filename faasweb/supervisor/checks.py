@@ -63,8 +63,8 @@ def lock_data_folder(data: Path) -> int:
     return lock
 
 
-def check_port(bind: str, port: int) -> None:
-    """Prove that the address can be listened on. Raises CannotStart."""
+def check_port(bind: str, port: int, variable: str = "PORT") -> None:
+    """Prove that the address can be listened on. Raises CannotStart, which names the `variable` to change."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -73,13 +73,13 @@ def check_port(bind: str, port: int) -> None:
             # Two sockets may be bound to one port; only one of them may listen.
             probe.listen(1)
     except (OSError, OverflowError) as exc:
-        raise CannotStart(_why_not(bind, port, exc)) from exc
+        raise CannotStart(_why_not(bind, port, variable, exc)) from exc
 
 
-def _why_not(bind: str, port: int, exc: Exception) -> str:
+def _why_not(bind: str, port: int, variable: str, exc: Exception) -> str:
     number = exc.errno if isinstance(exc, OSError) else None
     if number == errno.EADDRINUSE:
-        return f"Port {port} is in use: choose another with PORT={port + 1} make run."
+        return f"Port {port} is in use: choose another with {variable}={port + 1} make run."
     if number == errno.EACCES:
-        return f"Port {port} needs more rights than this user has: choose another with PORT=8000 make run."
-    return f"Can't listen on {bind} port {port} ({exc}): set FAASWEB_BIND and PORT."
+        return f"Port {port} needs more rights than this user has: choose another with {variable}=8000 make run."
+    return f"Can't listen on {bind} port {port} ({exc}): set FAASWEB_BIND and {variable}."

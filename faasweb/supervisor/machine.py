@@ -2,11 +2,12 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
 from faasweb.supervisor import checks
 from faasweb.supervisor.front import wait_until_healthy
 from faasweb.supervisor.keeper import keep
-from faasweb.supervisor.parts import Machine, Part, everything
+from faasweb.supervisor.parts import LOOPBACK, Machine, Part, builder_alone, everything
 from faasweb.supervisor.status import status_path
 from faasweb.supervisor.supervisor import Supervisor
 from faasweb.supervisor.terminal import Terminal
@@ -21,7 +22,20 @@ def claim(here: Machine) -> int:
         checks.check_cache_folder(here.cache)
     lock = checks.lock_data_folder(here.data)
     checks.check_port(here.bind, here.port)
+    if here.builder_port:
+        checks.check_port(LOOPBACK, here.builder_port, "FAASWEB_BUILDER_PORT")
     return lock
+
+
+def claim_for_builder(here: Machine) -> int | None:
+    """As `claim`, for a Builder Service: None when a faasweb on the same data folder already runs its functions."""
+    checks.check_data_folder(here.data)
+    checks.check_cache_folder(here.cache)
+    checks.check_port(here.bind, here.port)
+    try:
+        return checks.lock_data_folder(here.data)
+    except checks.CannotStart:
+        return None
 
 
 def run(here: Machine, link: str | None, lock: int) -> int:
@@ -30,14 +44,25 @@ def run(here: Machine, link: str | None, lock: int) -> int:
     `link` signs the first operator in; None when there is an operator already. `lock` stays open as long as this
     runs.
     """
+    return _run(here, everything(here), status_path(here.data), "faasweb", greeting(here, link))
+
+
+def run_builder(here: Machine, lock: int | None) -> int:
+    """Run the Builder Service until told to stop. Gives back an exit status. `lock` stays open as long as this runs."""
+    status = None if lock is None else status_path(here.data)
+    text = f"\n  The Builder Service answers at {here.address}\n"
+    return _run(here, builder_alone(here), status, "the Builder Service", text)
+
+
+def _run(here: Machine, parts: list[Part], status: Path | None, name: str, text: str) -> int:
     terminal = Terminal.on(sys.stdout)
-    terminal.say("Starting faasweb")
-    supervisor = Supervisor(everything(here), terminal, status_path(here.data))
+    terminal.say(f"Starting {name}")
+    supervisor = Supervisor(parts, terminal, status)
 
     async def greet() -> None:
         await wait_until_healthy(here.host, here.port)
         supervisor.front_serves.set()
-        terminal.say(greeting(here, link))
+        terminal.say(text)
 
     async def supervise() -> None:
         await supervisor.run(greet())
@@ -57,6 +82,8 @@ def greeting(here: Machine, link: str | None) -> str:
     if link:
         lines.append(f"  Sign in once with  {link}")
     lines.append("  API token          sign in, then open your account (top right)")
+    if here.builder_port:
+        lines.append(f"  Builder Service    http://{LOOPBACK}:{here.builder_port}/")
     lines.append(f"  Data               {here.data}")
     if here.wasmhosts:
         lines.append(

@@ -28,6 +28,11 @@ def web(bind: str, port: int) -> tuple[str, ...]:
     return (*_granian("faasweb.wsgi:application", bind, port), *_WSGI)
 
 
+def builder(bind: str, port: int) -> tuple[str, ...]:
+    """The Builder Service. It must be gone within the supervisor's patience."""
+    return (*_granian("faasweb.builder:application", bind, port, kill_after=2, log_level="error"), *_ASGI)
+
+
 _ASGI = ("--interface", "asginl")
 _WSGI = ("--interface", "wsgi", "--blocking-threads", str(WEB_THREADS))
 

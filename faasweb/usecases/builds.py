@@ -101,6 +101,14 @@ class Builds:
         self.accounts.audit(actor, "build.submit", build.id, {"workspace": workspace_id, "app_name": app_name})
         return build
 
+    def reject(self, actor: Actor, workspace_id: str, app_name: str, reason: str) -> Build:
+        """A task that ended before it began, for callers who look for every refusal in the task."""
+        build = Build.create(workspace_id, app_name, "", "").failed(reason)
+        self.repository.add(build)
+        self.repository.append_log(build.id, [LogLine(1, clock.now(), "system", reason[:2000])])
+        self.accounts.audit(actor, "build.reject", build.id, {"workspace": workspace_id, "app_name": app_name})
+        return build
+
     def start(self, build: Build) -> None:
         """Store and queue it; when it was stored before, only queue it again."""
         with contextlib.suppress(Conflict):

@@ -11,7 +11,7 @@ from faasweb.supervisor.backoff import Backoff
 from faasweb.supervisor.checks import CannotStart, check_cache_folder, check_data_folder, lock_data_folder
 from faasweb.supervisor.machine import greeting
 from faasweb.supervisor.output import LONGEST_LINE, relay_lines
-from faasweb.supervisor.parts import Machine, everything
+from faasweb.supervisor.parts import Machine, builder_alone, everything, workers
 from faasweb.supervisor.processes import describe_exit
 from faasweb.supervisor.status import PartStatus, State, read_status, write_status
 from faasweb.supervisor.terminal import Terminal
@@ -161,3 +161,23 @@ def test_the_greeting_names_an_address_that_opens_here(tmp_path, bind, address):
 def test_the_greeting_shows_the_sign_in_link_while_there_is_one(tmp_path):
     assert "Sign in once" in greeting(machine(tmp_path), "http://127.0.0.1:8000/sign-in/x")
     assert "Sign in once" not in greeting(machine(tmp_path), None)
+
+
+def test_a_builder_service_beside_the_console_listens_on_this_machine_only(tmp_path):
+    beside = Machine(tmp_path, tmp_path, "0.0.0.0", 8000, wasmhosts=0, builder_port=8010)
+    (builder,) = [part for part in everything(beside) if part.name == "builder"]
+
+    assert builder.environment == {"FAASWEB_BIND": "127.0.0.1", "PORT": "8010"}
+    assert "http://127.0.0.1:8010/" in greeting(beside, None)
+    without = Machine(tmp_path, tmp_path, "127.0.0.1", 8000, wasmhosts=0)
+    assert "builder" not in [part.name for part in everything(without)]
+
+
+def test_a_builder_service_alone_has_all_that_it_needs(tmp_path):
+    names = [part.name for part in builder_alone(Machine(tmp_path, tmp_path, "0.0.0.0", 8000, wasmhosts=2))]
+    assert names == ["builder", "wasm-0", "wasm-1", "worker", "builds", "prepare"]
+
+
+def test_a_worker_may_work_on_one_queue():
+    assert [part.name for part in workers("builds")] == ["builds"]
+    assert [part.name for part in workers()] == ["worker", "builds"]

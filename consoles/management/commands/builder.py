@@ -1,16 +1,47 @@
-"""`manage.py builder`: the name under which the image will serve the Builder Service."""
+"""`manage.py builder`: the Builder Service alone, with all that it needs to work."""
 
+import os
+import sys
+from dataclasses import replace
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connections
+from django.db.utils import Error as DatabaseError
+
+from consoles.builder.start import check_settings
+from consoles.management.commands.up import migrate, this_machine
+from consoles.schedules import begin_work
+from faasweb.domain.errors import FaaswebError
+from faasweb.supervisor import machine, servers
+from faasweb.supervisor.checks import CannotStart
 
 
 class Command(BaseCommand):
-    help = "The Builder Service's API; not part of this release."
+    help = "Serve the Builder Service on FAASWEB_BIND and PORT, and work on its task queues. SIGTERM stops it."
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the options of the command line."""
+        parser.add_argument("--api-only", action="store_true", help="serve only; `manage.py worker` runs elsewhere")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        """Refuse: serving the console under this name would look like a Builder that answers 404."""
-        raise CommandError(
-            "The Builder Service is not part of this release: builds run in the worker (manage.py worker)."
-        )
+        """Check, migrate where the database is embedded, then supervise until told to stop."""
+        check_settings()
+        here = replace(this_machine(), builder_port=0)
+        if options["api_only"]:
+            servers.become(servers.builder(here.bind, here.port), os.environ)
+        try:
+            lock = machine.claim_for_builder(here)
+            if lock is not None and not settings.PRODUCTION:
+                migrate()
+            begin_work()
+            connections.close_all()
+        except CannotStart as exc:
+            self.stderr.write(str(exc))
+            sys.exit(machine.CANNOT_START)
+        except (DatabaseError, FaaswebError, OSError) as exc:
+            self.stderr.write(f"The database can't be used: {exc}")
+            sys.exit(machine.CANNOT_START)
+        sys.exit(machine.run_builder(here if lock is not None else replace(here, wasmhosts=0), lock))

@@ -10,6 +10,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseError
 
+from consoles.builder.start import check_settings
 from consoles.schedules import begin_work
 from consoles.signin import first_operator_link
 from faasweb.domain.errors import FaaswebError
@@ -25,6 +26,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, migrate, then supervise until told to stop."""
         here = this_machine()
+        if here.builder_port:
+            check_settings(is_local=not settings.PRODUCTION)
         try:
             lock = machine.claim(here)
             migrate()
@@ -48,6 +51,7 @@ def this_machine() -> Machine:
         bind=settings.BIND,
         port=settings.PORT,
         wasmhosts=settings.WASMHOST_PROCESSES if settings.RUNTIME != "kubernetes" else 0,
+        builder_port=settings.BUILDER_PORT,
     )
 
 

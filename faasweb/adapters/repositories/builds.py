@@ -120,6 +120,11 @@ def build_keys(workspace_id: str, build: Mapping[str, Any]) -> list[Key]:
     return [*keys_, keys.build_of_function(build["function_id"], build_id)] if build.get("function_id") else keys_
 
 
+def image_keys(image: str | None) -> list[Key]:
+    """One by the whole reference, one by what stands before its digest."""
+    return [keys.image(name) for name in dict.fromkeys((image, image.partition("@")[0]))] if image else []
+
+
 def _creation(build: Build) -> Sequence[Operation]:
     pointer = {
         "task_id": build.id,
@@ -164,12 +169,21 @@ class Builds:
         found = self.table.batch_get(wanted)
         return [build_from(found[key]) for key in wanted if key in found]
 
+    def find_by_image(self, image: str) -> Build:
+        pointer = self.table.get(keys.image(image))
+        if pointer is None:
+            raise NotFound(f"Image {image} was not built here", image=image)
+        return self.get(pointer["task_id"])
+
     def save(self, build: Build) -> Build:
         saved = replace(build, revision=build.revision + 1)
         key = keys.build(build.workspace_id, build.id)
         closed = [Delete(keys.open_build(build.id))] if build.status.finished else []
+        pushed = [
+            Put(image_key, {"task_id": build.id}) for image_key in image_keys(build.image) if build.origin is None
+        ]
         try:
-            self.table.write([Put(key, build_item(saved), unchanged(build.revision)), *closed])
+            self.table.write([Put(key, build_item(saved), unchanged(build.revision)), *closed, *pushed])
         except ConditionFailed as exc:
             if self.table.get(key) is None:
                 raise not_found(build.id) from exc

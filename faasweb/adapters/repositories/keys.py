@@ -104,6 +104,10 @@ def build_lines(build_id: str, first: int) -> Key:
     return build_partition(build_id), f"{LINES}{first:09}"
 
 
+def image(reference: str) -> Key:
+    return f"IMAGE#{reference}", METADATA
+
+
 def deployment(function_id: str, created_at: datetime, deployment_id: str) -> Key:
     return function_partition(function_id), f"{DEPLOYMENTS}{sortable(created_at)}#{deployment_id}"
 

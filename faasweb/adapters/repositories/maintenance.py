@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from faasweb.adapters.repositories import keys
-from faasweb.adapters.repositories.builds import build_keys
+from faasweb.adapters.repositories.builds import build_keys, image_keys
 from faasweb.adapters.repositories.counters import Window, outdated
 from faasweb.adapters.repositories.functions import function_from
 from faasweb.adapters.repositories.items import removal_from
@@ -122,6 +122,10 @@ class Upkeep:
         if "task_id" not in item or "created_at" not in item:  # a row of the earlier system under other names
             return self._delete([own])
         self._erase_partition(keys.build_partition(item["task_id"]), *keys.below(keys.LINES))
+        stored = self.table.get(keys.build(workspace_id, item["task_id"])) or {}
+        for image in image_keys(stored.get("image_url")):
+            with suppress(ConditionFailed):  # another build was pushed under that name later
+                self.table.write([Delete(image, When(equals=("task_id", item["task_id"])))])
         self._delete(list({own: None} | dict.fromkeys(build_keys(workspace_id, item))))
         return None
 

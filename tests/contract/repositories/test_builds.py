@@ -141,3 +141,32 @@ def test_nothing_is_kept_for_what_was_removed(store: Repositories, workspace: Wo
     with pytest.raises(NotFound):
         store.builds.add(make.build(workspace))
     assert list(store.builds.list(workspace.id)) == []
+
+
+def test_a_build_is_found_by_its_image_with_and_without_the_digest(store: Repositories, workspace: Workspace):
+    first, second = make.build(workspace), make.build(workspace)
+    for build, digest in ((first, "a" * 64), (second, "b" * 64)):
+        store.builds.add(build)
+        store.builds.save(build.done(ARTIFACT, f"local/resize:v1@sha256:{digest}"))
+    assert store.builds.find_by_image(f"local/resize:v1@sha256:{'a' * 64}").id == first.id
+    assert store.builds.find_by_image("local/resize:v1").id == second.id
+
+
+@pytest.mark.parametrize("image", ["", "local/resize:v2", "x" * 4000, "\ud800"])
+def test_an_image_that_was_not_built_here_is_not_found(store: Repositories, image: str):
+    with pytest.raises(NotFound):
+        store.builds.find_by_image(image)
+
+
+def test_an_image_is_forgotten_with_its_build_but_not_with_an_earlier_one(store: Repositories, workspace: Workspace):
+    other = Workspace.create("Other")
+    store.workspaces.add(other)
+    for home in (workspace, other):
+        build = make.build(home)
+        store.builds.add(build)
+        store.builds.save(build.done(ARTIFACT, "local/resize:v1"))
+    store.maintenance.erase_workspace(store.workspaces.remove(workspace))
+    assert store.builds.find_by_image("local/resize:v1").workspace_id == other.id
+    store.maintenance.erase_workspace(store.workspaces.remove(other))
+    with pytest.raises(NotFound):
+        store.builds.find_by_image("local/resize:v1")
