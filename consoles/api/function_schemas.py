@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from faasweb.domain.addresses import invocation_url
 from faasweb.domain.clock import as_utc
 from faasweb.domain.functions import METHODS, RUNTIME, EnvironmentVariable, Function, FunctionSettings, FunctionStatus
 from faasweb.domain.source import text_from_base64
-from faasweb.usecases.functions import MASK, Changes, merged_environment
+from faasweb.usecases.functions import MASK, Changes, SettingsChanges, merged_environment
 
 # What the domain checks, said to who reads the description; its refusals are sentences.
 _METHOD = {"type": "string", "pattern": f"^(?:{'|'.join(METHODS)})$"}
@@ -96,7 +95,7 @@ class FunctionChanges(CamelSchema):
     last_deployed: datetime | None = None
     status: FunctionStatus | None = None
 
-    def changes(self, before: FunctionSettings) -> Changes:
+    def changes(self) -> Changes:
         url = (self.invocation_url or "").strip()
         emptied = {
             "description": not self.description,
@@ -106,7 +105,7 @@ class FunctionChanges(CamelSchema):
         return Changes(
             name=self.name,
             description=self.description or None,
-            settings=self._settings(before),
+            settings=self._settings(),
             text=None if self.code is None else text_from_base64(self.code),
             status=self.status,
             invocation_url=invocation_url(url, settings.INVOCATION_HOSTS) if url else None,
@@ -114,21 +113,17 @@ class FunctionChanges(CamelSchema):
             clear=frozenset(name for name, empty in emptied.items() if empty and name in self.model_fields_set),
         )
 
-    def _settings(self, before: FunctionSettings) -> FunctionSettings | None:
-        given = {
-            "runtime": self.runtime,
-            "memory_mb": self.memory,
-            "timeout_s": self.timeout,
-            "http_methods": None if self.http_methods is None else tuple(self.http_methods),
-            "environment": None
-            if self.environment_variables is None
-            else environment(before.environment, self.environment_variables),
-            "allowed_outbound_hosts": None
-            if self.allowed_outbound_hosts is None
-            else tuple(self.allowed_outbound_hosts),
-        }
-        changed = {name: value for name, value in given.items() if value is not None}
-        return replace(before, **changed).checked() if changed else None  # type: ignore[arg-type]
+    def _settings(self) -> SettingsChanges | None:
+        hosts, variables = self.allowed_outbound_hosts, self.environment_variables
+        changes = SettingsChanges(
+            runtime=self.runtime,
+            memory_mb=self.memory,
+            timeout_s=self.timeout,
+            http_methods=None if self.http_methods is None else tuple(self.http_methods),
+            allowed_outbound_hosts=None if hosts is None else tuple(hosts),
+            environment=None if variables is None else lambda now: environment(now, variables),
+        )
+        return changes if changes.names() else None
 
 
 class FunctionOut(CamelSchema):

@@ -74,7 +74,7 @@ def _shown(request: ConsoleRequest, function: Function, status: int = 200) -> Ht
 
 
 def _edit(request: ConsoleRequest, function: Function, body: FunctionChanges) -> HttpResponse:
-    changes = body.changes(function.settings)
+    changes = body.changes()
     if changes.values():
         function = request.platform.functions.edit(actor_of(request), function.ref, changes)
     return _shown(request, function)

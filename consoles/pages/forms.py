@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from django import forms
@@ -13,7 +14,14 @@ from faasweb.domain.errors import FaaswebError, InvalidInput
 from faasweb.domain.functions import METHODS, EnvironmentVariable, Function, FunctionSettings
 from faasweb.domain.names import DESCRIPTION_LIMIT, NAME_LIMIT
 from faasweb.domain.starters import Starter
-from faasweb.usecases.functions import MASK, Changes, merged_environment
+from faasweb.usecases.functions import (
+    MASK,
+    Changes,
+    SettingsChanges,
+    Variables,
+    edited_environment,
+    merged_environment,
+)
 
 Row = tuple[str, str, bool]  # of an environment variable: name, value, whether it may be shown
 DEFAULT_MEMORY_MB = FunctionSettings().memory_mb
@@ -36,7 +44,25 @@ class Refusable(forms.Form):
         self.add_error(field if field in self.fields else None, error.message)
 
 
-class SettingsForm(Refusable):
+class Remembering(Refusable):
+    """Knows what it showed: what somebody else changed meanwhile stays, unless it was changed here too."""
+
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def changed(self, typed: Mapping[str, Any]) -> dict[str, Any]:
+        """Of ``typed`` what differs from what was shown; everything when that is not known."""
+        before = self.shown_before()
+        return {name: value for name, value in typed.items() if name not in before or before[name] != value}
+
+    def shown_before(self) -> dict[str, Any]:
+        try:
+            before = json.loads(self.data.get("shown", ""))
+        except ValueError:
+            return {}
+        return before if isinstance(before, dict) else {}
+
+
+class SettingsForm(Remembering):
     """Everything about a function but its code. Environment variables come as rows of equal length."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LIMIT)
@@ -73,21 +99,22 @@ class SettingsForm(Refusable):
     def of(cls, function: Function) -> SettingsForm:
         """A form that shows a function; values of secrets stay where they are."""
         settings = function.settings
-        form = cls(
-            memory_mb=settings.memory_mb,
-            initial={
-                "name": function.name,
-                "description": function.description,
-                "http_methods": list(settings.http_methods),
-                "memory_mb": settings.memory_mb,
-                "timeout_s": settings.timeout_s,
-                "hosts": "\n".join(settings.allowed_outbound_hosts),
-            },
-        )
-        form.rows = [
+        rows = [
             (variable.name, variable.value if variable.plain else MASK, variable.plain)
             for variable in settings.environment
         ]
+        shown = {
+            "name": function.name,
+            "description": function.description,
+            "http_methods": list(settings.http_methods),
+            "memory_mb": settings.memory_mb,
+            "timeout_s": settings.timeout_s,
+            "hosts": list(settings.allowed_outbound_hosts),
+            "rows": rows,
+        }
+        initial = shown | {"hosts": "\n".join(settings.allowed_outbound_hosts), "shown": json.dumps(shown)}
+        form = cls(memory_mb=settings.memory_mb, initial=initial)
+        form.rows = rows
         return form
 
     def clean(self) -> dict[str, object]:
@@ -105,24 +132,61 @@ class SettingsForm(Refusable):
         rows = [(name.strip(), value.replace("\r\n", "\n"), str(index) in plain) for index, (name, value) in pairs]
         return [row for row in rows if row[0]]
 
-    def settings(self, before: FunctionSettings | None = None) -> FunctionSettings:
-        """As typed; masked values are those of ``before``. Raises InvalidInput."""
-        typed = [EnvironmentVariable(name, value, plain) for name, value, plain in self.rows]
-        _check_masked(before.environment if before else (), typed)
+    def settings(self) -> FunctionSettings:
+        """As typed, for a function that is new. Raises InvalidInput."""
+        typed = _variables(self.rows)
+        _check_masked((), typed)
         return FunctionSettings(
             memory_mb=self.cleaned_data["memory_mb"],
             timeout_s=self.cleaned_data["timeout_s"],
             http_methods=tuple(self.cleaned_data["http_methods"]),
-            environment=merged_environment(before.environment if before else (), typed),
+            environment=merged_environment((), typed),
             allowed_outbound_hosts=tuple(self.cleaned_data["hosts"].split()),
         )
 
     def changes(self, function: Function) -> Changes:
-        return Changes(
-            name=self.cleaned_data["name"],
-            description=self.cleaned_data["description"],
-            settings=self.settings(function.settings),
+        """What was changed here. Raises InvalidInput for a hidden value that can't stay."""
+        typed = self.cleaned_data
+        changed = self.changed(
+            {
+                "name": typed["name"],
+                "description": typed["description"].replace("\r\n", "\n"),
+                "http_methods": typed["http_methods"],
+                "memory_mb": typed["memory_mb"],
+                "timeout_s": typed["timeout_s"],
+                "hosts": typed["hosts"].split(),
+            }
         )
+        settings = SettingsChanges(
+            memory_mb=changed.get("memory_mb"),
+            timeout_s=changed.get("timeout_s"),
+            http_methods=tuple(changed["http_methods"]) if "http_methods" in changed else None,
+            allowed_outbound_hosts=tuple(changed["hosts"]) if "hosts" in changed else None,
+            environment=self._environment(function),
+        )
+        return Changes(name=changed.get("name"), description=changed.get("description"), settings=settings)
+
+    def _environment(self, function: Function) -> Callable[[Variables], Variables] | None:
+        """How the rows change a function's variables; None when they are as they were shown."""
+        typed, shown = _variables(self.rows), _rows_in(self.shown_before())
+        if shown == typed:
+            return None
+        _check_masked(function.settings.environment, [variable for variable in typed if variable not in (shown or ())])
+        if shown is None:
+            return lambda now: merged_environment(now, typed)
+        return lambda now: edited_environment(now, shown, typed)
+
+
+def _variables(rows: Sequence[Row]) -> list[EnvironmentVariable]:
+    return [EnvironmentVariable(name, value, plain) for name, value, plain in rows]
+
+
+def _rows_in(shown: Mapping[str, Any]) -> list[EnvironmentVariable] | None:
+    """None when the browser sent back something else than it was given."""
+    try:
+        return [EnvironmentVariable(str(name), str(value), bool(plain)) for name, value, plain in shown["rows"]]
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _check_masked(before: Sequence[EnvironmentVariable], typed: Sequence[EnvironmentVariable]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from consoles.http import status_of
 from consoles.pages.doors import actor_of, in_workspace, signed_in, takes
+from consoles.pages.forms import Remembering
 from consoles.pages.parts import deletion_confirmed, wants_partial, went_to
 from consoles.pages.request import PageRequest
 from faasweb.domain.access import Actor, Need, Role
@@ -20,11 +23,20 @@ from faasweb.domain.workspaces import Workspace
 RECENT = 10
 
 
-class WorkspaceForm(forms.Form):
+class WorkspaceForm(Remembering):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LIMIT)
     description = forms.CharField(
         label=gettext_lazy("Description"), max_length=DESCRIPTION_LIMIT, required=False, widget=forms.Textarea
     )
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> WorkspaceForm:
+        shown = {"name": workspace.name, "description": workspace.description}
+        return cls(initial=shown | {"shown": json.dumps(shown)})
+
+    def typed(self) -> dict[str, str]:
+        data = self.cleaned_data
+        return {"name": data["name"], "description": data["description"].replace("\r\n", "\n")}
 
 
 class MemberForm(forms.Form):
@@ -57,7 +69,7 @@ def create(request: PageRequest, actor: Actor) -> HttpResponseBase:
     if not form.is_valid():
         return _list(request, actor, form, 422)
     try:
-        workspace = request.platform.workspaces.create(actor, **form.cleaned_data)
+        workspace = request.platform.workspaces.create(actor, **form.typed())
     except InvalidInput as exc:
         form.add_error(None, exc.message)
         return _list(request, actor, form, status_of(exc))
@@ -87,8 +99,7 @@ def overview(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
 @takes("GET")
 @in_workspace()
 def settings(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
-    form = WorkspaceForm({"name": workspace.name, "description": workspace.description})
-    return _settings(request, workspace, form, MemberForm())
+    return _settings(request, workspace, WorkspaceForm.of(workspace), MemberForm())
 
 
 def _settings(
@@ -110,7 +121,7 @@ def edit(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     form = WorkspaceForm(request.POST)
     try:
         if form.is_valid():
-            request.platform.workspaces.edit(actor_of(request), workspace.id, **form.cleaned_data)
+            request.platform.workspaces.edit(actor_of(request), workspace.id, **form.changed(form.typed()))
             messages.success(request, _("Saved."))
             return went_to(request, "workspace-settings", workspace.id)
     except InvalidInput as exc:
@@ -131,8 +142,7 @@ def set_member(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
             return went_to(request, "workspace-settings", workspace.id)
     except (InvalidInput, NotFound) as exc:
         form.add_error(None, exc.message)
-    details = WorkspaceForm({"name": workspace.name, "description": workspace.description})
-    return _settings(request, workspace, details, form, 422)
+    return _settings(request, workspace, WorkspaceForm.of(workspace), form, 422)
 
 
 @takes("POST")

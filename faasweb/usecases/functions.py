@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
 from faasweb.domain import clock
 from faasweb.domain.access import Actor
@@ -22,6 +23,32 @@ from faasweb.usecases.releases import Releases
 from faasweb.usecases.retry import on_conflict
 from faasweb.usecases.tasks import APPLY_SETTINGS, CLEAR_AWAY
 
+Variables = tuple[EnvironmentVariable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanges:
+    """Some of a function's settings: ``None`` leaves one as it is, whoever changes it meanwhile.
+
+    ``environment`` makes the variables of then from those of now.
+    """
+
+    runtime: str | None = None
+    memory_mb: int | None = None
+    timeout_s: int | None = None
+    http_methods: tuple[str, ...] | None = None
+    allowed_outbound_hosts: tuple[str, ...] | None = None
+    environment: Callable[[Variables], Variables] | None = None
+
+    def applied(self, now: FunctionSettings) -> FunctionSettings:
+        given: dict[str, Any] = {name: getattr(self, name) for name in self.names() if name != "environment"}
+        if self.environment is not None:
+            given["environment"] = self.environment(now.environment)
+        return replace(now, **given)
+
+    def names(self) -> list[str]:
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -32,7 +59,7 @@ class Changes:
 
     name: str | None = None
     description: str | None = None
-    settings: FunctionSettings | None = None
+    settings: FunctionSettings | SettingsChanges | None = None
     source: Source | None = None
     text: str | None = None
     status: FunctionStatus | None = None
@@ -41,9 +68,24 @@ class Changes:
     clear: frozenset[str] = frozenset()
 
     def values(self) -> dict[str, object]:
-        fields = ("name", "description", "settings", "source", "text", "status", "invocation_url", "last_deployed")
-        given = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
+        names = ("name", "description", "settings", "source", "text", "status", "invocation_url", "last_deployed")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return given | dict.fromkeys(self.clear)
+
+    def applied(self, function: Function, source: Source | None) -> Function:
+        """The function with these changes, checked. ``source`` is what ``source`` or ``text`` make of its code."""
+        given = self.values() | ({} if source is None else {"source": source})
+        given.pop("text", None)
+        if isinstance(self.settings, SettingsChanges):
+            given["settings"] = self.settings.applied(function.settings)
+        return function.edited(**given)
+
+    def names(self) -> list[str]:
+        """What is changed, for the audit trail."""
+        values = self.values()
+        if isinstance(self.settings, SettingsChanges):
+            del values["settings"]
+        return sorted([*values, *(self.settings.names() if isinstance(self.settings, SettingsChanges) else ())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +150,24 @@ class Functions:
 
         def save() -> Function:
             function = self.repository.get(ref)
-            return self.repository.save(function.edited(**self._values(function, changes, base)))
+            source = self._source_after(function, changes, base)
+            edited = changes.applied(function, source)
+            if source is not None:
+                self.code.put(edited.code_key, source.packed)  # durable before the item that names it
+            return self.repository.save(edited)
 
         function = on_conflict(save)
         if changes.settings is not None:
             self._apply_settings_soon(ref)
-        self.accounts.audit(actor, "function.edit", function.id, {"fields": sorted(changes.values())})
+        self.accounts.audit(actor, "function.edit", function.id, {"fields": changes.names()})
         return function
 
-    def _values(self, function: Function, changes: Changes, base: str | None) -> dict[str, object]:
-        """What changes in ``function``. Its code is durable before the item that names it."""
-        values = changes.values()
-        text = values.pop("text", None)
-        source = changes.source if text is None else self._with_text(function, str(text))
-        if source is None:
-            return values
-        if base is not None and function.code_hash not in (base, source.hash):
+    def _source_after(self, function: Function, changes: Changes, base: str | None) -> Source | None:
+        """The source that the changes lead to; None when they leave it as it is."""
+        source = changes.source if changes.text is None else self._with_text(function, changes.text)
+        if source is not None and base is not None and function.code_hash not in (base, source.hash):
             raise Stale("Somebody saved this function meanwhile.", current_hash=function.code_hash)
-        self.code.put(replace(function, code_hash=source.hash).code_key, source.packed)
-        return values | {"source": source}
+        return source
 
     def _with_text(self, function: Function, text: str) -> Source:
         """Code that can't be read any more is replaced as a whole."""
@@ -207,6 +248,17 @@ def merged_environment(
     """
     stored = {variable.name: variable for variable in before}
     return tuple(_unmasked(variable, stored.get(variable.name)) for variable in after)
+
+
+def edited_environment(
+    now: Sequence[EnvironmentVariable], shown: Sequence[EnvironmentVariable], typed: Sequence[EnvironmentVariable]
+) -> tuple[EnvironmentVariable, ...]:
+    """What somebody typed who was shown ``shown``, on top of what others did meanwhile: that is ``now``."""
+    stored = {variable.name: variable for variable in now}
+    kept = [stored.get(variable.name) if variable in shown else variable for variable in typed]
+    known = {variable.name for variable in (*shown, *typed)}
+    added = [variable for variable in now if variable.name not in known]
+    return merged_environment(now, [variable for variable in (*kept, *added) if variable is not None])
 
 
 def _unmasked(variable: EnvironmentVariable, stored: EnvironmentVariable | None) -> EnvironmentVariable:

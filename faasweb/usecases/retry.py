@@ -10,7 +10,7 @@ from typing import TypeVar
 from faasweb.domain.errors import Conflict
 
 T = TypeVar("T")
-TRIES = 6
+TRIES = 10
 
 
 def on_conflict(step: Callable[[], T], tries: int = TRIES) -> T:
@@ -21,5 +21,5 @@ def on_conflict(step: Callable[[], T], tries: int = TRIES) -> T:
         except Conflict:
             if not left:
                 raise
-            time.sleep(random.uniform(0.002, 0.02))  # noqa: S311 - spreads writers, protects nothing
+            time.sleep(random.uniform(0.002, 0.01 * (tries - left)))  # noqa: S311 - spreads writers, protects nothing
     raise AssertionError("unreachable")

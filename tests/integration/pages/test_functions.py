@@ -1,6 +1,8 @@
 """Functions: made from a starter, edited, saved, deployed, called, changed and deleted through their pages."""
 
+import html
 import json
+import re
 
 import pytest
 
@@ -381,6 +383,58 @@ def test_settings_are_shown_and_kept(ada, embedded, greet):
     assert "s3cret" not in page
     assert "fast\nand loose</textarea>" in page
     assert "The settings are in effect." in page
+
+
+def shown_in(page) -> str:
+    """What the settings form says that it showed."""
+    found = re.search(r'name="shown" value="([^"]*)"', page.content.decode())
+    assert found
+    return html.unescape(found[1])
+
+
+def test_a_form_that_was_open_for_long_changes_what_was_changed_in_it(ada, embedded, greet):
+    with_environment(embedded, greet, EnvironmentVariable("TOKEN", "s3cret"), EnvironmentVariable("OLD", "1"))
+    shown = shown_in(ada.get(at(greet, "settings")))
+    assert "s3cret" not in shown
+    meanwhile = FunctionSettings(
+        memory_mb=512,
+        http_methods=("DELETE",),
+        environment=(EnvironmentVariable("TOKEN", "newer"), EnvironmentVariable("THEIRS", "2")),
+    )
+    embedded.platform.functions.edit(ROBOT, greet.ref, Changes(description="theirs", settings=meanwhile))
+    methods = json.loads(shown)["http_methods"]
+    answer = settings(
+        ada,
+        greet,
+        name="mine",
+        memory_mb=str(json.loads(shown)["memory_mb"]),
+        http_methods=methods,
+        timeout_s="9",
+        env_name=["TOKEN", "OLD", "MINE"],
+        env_value=[MASK, MASK, "3"],
+        shown=shown,
+    )
+    assert answer.status_code == 302
+    kept = now(embedded, greet)
+    assert (kept.name, kept.description) == ("mine", "theirs")
+    assert (kept.settings.timeout_s, kept.settings.memory_mb, kept.settings.http_methods) == (9, 512, ("DELETE",))
+    assert kept.settings.environment == (
+        EnvironmentVariable("TOKEN", "newer"),
+        EnvironmentVariable("MINE", "3"),
+        EnvironmentVariable("THEIRS", "2"),
+    )
+
+
+def test_a_refused_form_still_knows_what_it_showed_first(ada, embedded, greet):
+    shown = shown_in(ada.get(at(greet, "settings")))
+    assert shown_in(settings(ada, greet, name="", shown=shown)) == shown
+
+
+@pytest.mark.parametrize("shown", ["", "no json", "[]", '{"rows": 3}', '{"rows": [[1]]}'])
+def test_a_form_that_does_not_know_what_it_showed_changes_everything(ada, embedded, greet, shown):
+    with_environment(embedded, greet, EnvironmentVariable("OLD", "1"))
+    assert settings(ada, greet, env_name=["NEW"], env_value=["2"], shown=shown).status_code == 302
+    assert now(embedded, greet).settings.environment == (EnvironmentVariable("NEW", "2"),)
 
 
 def test_a_hidden_value_stays_when_it_is_not_typed_again(ada, embedded, greet):

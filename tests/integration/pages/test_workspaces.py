@@ -1,9 +1,12 @@
 """Workspaces: made, shown, changed, shared and deleted through their pages."""
 
 import asyncio
+import html
+import json
 
 import pytest
 
+from faasweb.domain.access import Actor
 from faasweb.domain.invocations import InvocationRequest
 from tests.integration.conftest import answering
 from tests.integration.pages.conftest import HTMX, is_whole_page, said
@@ -71,6 +74,15 @@ def test_the_overview_s_part_is_the_counters_alone(ada, place):
 def test_an_owner_renames(ada, place):
     assert ada.post(f"{place}/edit", {"name": "Team B", "description": ""})["Location"] == f"{place}/settings"
     assert "Team B" in said(ada.get(place))
+
+
+def test_details_that_somebody_else_changed_meanwhile_stay(ada, embedded, workspace, place):
+    shown = json.dumps({"name": workspace.name, "description": workspace.description})
+    assert shown in html.unescape(ada.get(f"{place}/settings").content.decode())
+    embedded.platform.workspaces.edit(Actor(None, "tests", is_operator=True), workspace.id, description="theirs")
+    ada.post(f"{place}/edit", {"name": "mine", "description": "", "shown": shown})
+    now = embedded.platform.workspaces.repository.get(workspace.id)
+    assert (now.name, now.description) == ("mine", "theirs")
 
 
 @pytest.mark.parametrize(("name", "sentence"), [("", "required"), ("x" * 300, "at most 100")])

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from faasweb.domain.errors import NotFound, Stale, TooLarge, Unavailable
+from faasweb.domain.errors import InvalidInput, NotFound, Stale, TooLarge, Unavailable
 from faasweb.domain.functions import EnvironmentVariable, FunctionStatus
 from faasweb.domain.source import Source
-from faasweb.usecases.functions import MASK, Changes, merged_environment
+from faasweb.usecases.functions import MASK, Changes, SettingsChanges, edited_environment, merged_environment
 from tests.unit.usecases.world import ANNA, HELLO, HELLO_AGAIN, World
 
 
@@ -221,3 +222,58 @@ def test_the_runtime_s_own_error_is_not_swallowed(world: World):
     world.runtime.away = True
     with pytest.raises(Unavailable):
         world.platform.functions.apply_settings(function.ref)
+
+
+def test_edits_of_different_settings_at_once_are_all_kept(world: World):
+    """Each edit takes its place after the others, with the rest as the others left it."""
+    function = world.function()
+
+    def put(name: str):
+        return lambda now: (*(v for v in now if v.name != name), EnvironmentVariable(name, "x"))
+
+    together = [
+        {"settings": SettingsChanges(memory_mb=512)},
+        {"settings": SettingsChanges(timeout_s=7)},
+        {"settings": SettingsChanges(http_methods=("PUT",))},
+        {"settings": SettingsChanges(allowed_outbound_hosts=("https://a.example",))},
+        {"settings": SettingsChanges(environment=put("A"))},
+        {"settings": SettingsChanges(environment=put("B"))},
+        {"name": "renamed"},
+        {"description": "described"},
+    ]
+    with ThreadPoolExecutor(len(together)) as threads:
+        for _ in threads.map(lambda changes: edit(world, function, **changes), together):
+            pass
+    now = world.now(function)
+    assert (now.name, now.description) == ("renamed", "described")
+    assert (now.settings.memory_mb, now.settings.timeout_s, now.settings.http_methods) == (512, 7, ("PUT",))
+    assert now.settings.allowed_outbound_hosts == ("https://a.example",)
+    assert {variable.name for variable in now.settings.environment} == {"A", "B"}
+
+
+def test_an_edit_that_is_refused_leaves_no_code_behind(world: World):
+    function = world.function()
+    before = set((world.path / "code").rglob("*.py"))
+    with pytest.raises(InvalidInput):
+        edit(world, function, source=Source.single(HELLO_AGAIN), settings=SettingsChanges(memory_mb=1))
+    assert set((world.path / "code").rglob("*.py")) == before
+
+
+def test_the_audit_trail_names_the_settings_that_were_edited(world: World):
+    changes = Changes(name="x", settings=SettingsChanges(memory_mb=512, timeout_s=3))
+    assert changes.names() == ["memory_mb", "name", "timeout_s"]
+
+
+def test_variables_that_others_changed_meanwhile_stay_as_they_made_them():
+    def secret(name: str, value: str = MASK) -> EnvironmentVariable:
+        return EnvironmentVariable(name, value)
+
+    shown = [secret("KEPT"), secret("REMOVED"), secret("THEIRS"), secret("GONE")]
+    now = [secret("KEPT", "1"), secret("REMOVED", "2"), secret("THEIRS", "new"), secret("ADDED", "4")]
+    typed = [secret("KEPT"), secret("THEIRS"), secret("GONE"), secret("MINE", "5")]
+    assert edited_environment(now, shown, typed) == (
+        secret("KEPT", "1"),
+        secret("THEIRS", "new"),
+        secret("MINE", "5"),
+        secret("ADDED", "4"),
+    )
