@@ -96,10 +96,9 @@ DEPLOYING = [
     *[(verb, "core.spinkube.dev", "spinapps") for verb in ("get", "list", "watch", "create", "patch", "delete")],
     *[(verb, "autoscaling", "horizontalpodautoscalers") for verb in ("get", "create", "patch", "delete")],
     *[(verb, "", "secrets") for verb in ("get", "create", "patch", "delete")],
-    *[("get", "", what) for what in ("services", "pods", "events", "endpoints")],
+    *[("get", "", what) for what in ("services", "pods", "events")],
     *[("list", "", what) for what in ("services", "pods", "events")],
     *[(verb, "apps", "deployments") for verb in ("get", "patch")],
-    ("get", "core.spinkube.dev", "spinapps/status"),
 ]
 FORBIDDEN = [
     ("list", "", "secrets", "faas-functions"),
