@@ -96,7 +96,7 @@ def get_platform() -> Platform:
 
 def platform_of(use: Adapters) -> Platform:
     stored = use.repositories
-    releases = Releases(stored.versions, use.code)
+    releases = Releases(stored.versions, stored.deployments, use.code)
     pulls = Pulls(use.registry, use.code, stored.functions, components=use.components)
     builds = Builds(stored.builds, stored.functions, use.code, use.builder, use.queue, use.accounts, pulls)
     deployments = Deployments(

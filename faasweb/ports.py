@@ -527,6 +527,10 @@ class Runtime(Protocol):
         """Apply changed settings to what is live, without a new candidate."""
         ...
 
+    def check_options(self, options: AppOptions) -> None:
+        """InvalidInput for those that it could never give; one that knows nothing of them passes them over."""
+        ...
+
     def remove(self, function_id: str, app_name: str) -> None:
         """Everything of that function: what is live, candidates, its state and its logs. Absent is no error."""
         ...
@@ -551,6 +555,10 @@ class Cluster(Protocol):
 
     def status(self, namespace: str, name: str) -> AppStatus:
         """NotFound."""
+        ...
+
+    def check_namespace(self, namespace: str) -> None:
+        """NamespaceMissing. Nothing when it is there, or when we may not look."""
         ...
 
     def reschedule(self, namespace: str, name: str) -> None:

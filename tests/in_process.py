@@ -24,6 +24,7 @@ from faasweb.domain.errors import InvocationFailed, NotReady, Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import Head, InvocationRequest, PrintedLine, Report
 from faasweb.domain.source import Source
+from faasweb.domain.spinapps import AppOptions
 from faasweb.ports import BuildFailure, Check, CodeStore, Completion, Component, Health, Release, Say
 
 MAGIC = b"\0asm-of-tests\n"
@@ -119,6 +120,9 @@ class InProcessRuntime:
     def update_settings(self, release: Release) -> None:
         self._reach()
         self.live[release.function_id] = release
+
+    def check_options(self, options: AppOptions) -> None:
+        """They are a cluster's alone."""
 
     def remove(self, function_id: str, app_name: str) -> None:
         self.live.pop(function_id, None)

@@ -18,14 +18,26 @@ from faasweb.domain.deployments import Deployment
 from faasweb.domain.errors import NotFound, Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.ids import DEFAULT_WORKSPACE
+from faasweb.domain.spinapps import AppOptions
 
 router = Router()
 PATIENCE_S = 20.0
 LOOK_S = 0.1
+AWAY_PATIENCE_S = 5.0  # pods take a while to start; a part that is away may be back as soon
+AWAY_LOOK_S = 0.5
+IN_CLUSTER = ".svc.cluster.local"
+OPTION_NAMES = {
+    "enable_autoscaling": "autoscaling",
+    "custom_tolerations": "tolerations",
+    "custom_affinity": "affinity",
+}
 
 
 class DeployIn(Schema):
-    """What only Kubernetes knows (accounts, limits, tolerations ...) is accepted, and has no effect here."""
+    """Accounts, limits, replicas, tolerations and the like take effect where functions run on Kubernetes.
+
+    What is not given, or null, stays as it is deployed.
+    """
 
     namespace: str = Field(min_length=1)
     image_ref: str = Field(min_length=1)
@@ -63,7 +75,9 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
     An image that was not built here is pulled first, and needs the ``function_id``.
     """
     function, build, image = _find(request, body)
-    deployment = request.platform.deployments.deploy(actor_of(request), function.ref, build=build, image=image)
+    deployment = request.platform.deployments.deploy(
+        actor_of(request), function.ref, build=build, image=image, options=_options(body)
+    )
     deployment = _settled(request, deployment)
     function = request.platform.functions.get(function.ref)
     live = function.live is not None and function.live.deployment_id == deployment.id
@@ -72,11 +86,21 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
         namespace=body.namespace,
         service_name=function.app_name if live else None,
         service_status="found" if live else "pending" if deployment.error is None else "not_found",
-        endpoint=_without_scheme(route_of(request, function)) if live else None,
-        enable_autoscaling=body.enable_autoscaling,
-        use_spot=body.use_spot,
+        endpoint=_endpoint(request, function) if live else None,
+        enable_autoscaling=_either(deployment.options.autoscaling, body.enable_autoscaling),
+        use_spot=_either(deployment.options.use_spot, body.use_spot),
         error=deployment.error,
     )
+
+
+def _options(body: DeployIn) -> AppOptions:
+    """Those that are in the request: a default that nobody wrote is no choice."""
+    given = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
+    return AppOptions.named({OPTION_NAMES.get(name, name): value for name, value in given.items()})
+
+
+def _either(chosen: bool | None, default: bool) -> bool:
+    return default if chosen is None else chosen
 
 
 def _find(request: ConsoleRequest, body: DeployIn) -> tuple[Function, Build | None, str | None]:
@@ -123,20 +147,26 @@ def _settled(request: ConsoleRequest, deployment: Deployment) -> Deployment:
     An image is left to the worker: to pull and to compile it is nothing that pages should wait behind.
     """
     deployments = request.platform.deployments
-    until = time.monotonic() + PATIENCE_S
+    begun = time.monotonic()
     while True:
+        pause = LOOK_S
         try:
             if deployment.image:
                 deployment = deployments.get(deployment.id)
             else:
                 deployment = deployments.advance(deployment.id, until_serving=True)
         except Unavailable:
-            return deployments.get(deployment.id)  # its task goes on when the part is back
-        if deployment.status.finished or deployment.instant_at or time.monotonic() > until:
+            deployment, pause = deployments.get(deployment.id), AWAY_LOOK_S  # its task goes on when the part is back
+            if time.monotonic() - begun > AWAY_PATIENCE_S:
+                return deployment
+        if deployment.status.finished or deployment.instant_at or time.monotonic() - begun > PATIENCE_S:
             return deployment
-        time.sleep(LOOK_S)
+        time.sleep(pause)
 
 
-def _without_scheme(url: str) -> str:
-    parts = urlsplit(url)
+def _endpoint(request: ConsoleRequest, function: Function) -> str:
+    """Its bare name in the cluster where it runs in one, else where this console serves it; without a scheme."""
+    parts = urlsplit(function.invocation_url or "")
+    if not (parts.hostname or "").endswith(IN_CLUSTER):
+        parts = urlsplit(route_of(request, function))
     return f"{parts.netloc}{parts.path}"

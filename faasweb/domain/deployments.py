@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from faasweb.domain import clock, ids
+from faasweb.domain.spinapps import NO_OPTIONS, AppOptions
 
 
 class DeploymentStatus(enum.StrEnum):
@@ -48,7 +49,8 @@ class Deployment:
     ``code_hash`` is the code as saved when it began: later saves wait for the next deployment. ``build_id`` is None for
     a roll back, known from the begin otherwise. ``image`` is what it brings live instead of code, as it was asked for;
     ``code_hash`` is empty then, because its source is not known. ``previous_version`` was live before and comes back
-    when this one fails. ``warning`` tells something the developer should know although the deployment went through.
+    when this one fails. ``options`` are all that were ever chosen for how it runs in a cluster, up to this one.
+    ``warning`` tells something the developer should know although the deployment went through.
 
     Decisions are stored before what follows from them, so that a worker that dies half-way is followed by one that
     goes on: ``instant_at`` is when the source passed its health request and ``passed_at`` when the component did (from
@@ -70,6 +72,7 @@ class Deployment:
     rollback_to: int | None = None
     image: str | None = None
     previous_version: int | None = None
+    options: AppOptions = NO_OPTIONS
     instant_at: datetime | None = None
     passed_at: datetime | None = None
     leased_until: datetime | None = None
@@ -90,6 +93,7 @@ class Deployment:
         image: str | None = None,
         build_id: str | None = None,
         previous_version: int | None = None,
+        options: AppOptions = NO_OPTIONS,
     ) -> Deployment:
         moment = clock.now()
         return cls(
@@ -104,6 +108,7 @@ class Deployment:
             image=image,
             build_id=build_id,
             previous_version=previous_version,
+            options=options,
         )
 
     def entering(self, status: DeploymentStatus, **changes: object) -> Deployment:

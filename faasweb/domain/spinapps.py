@@ -46,9 +46,22 @@ class AppOptions:
         values = {item.name: getattr(self, item.name) for item in fields(AppOptions)}
         return {name: value for name, value in values.items() if value is not None}
 
+    @classmethod
+    def named(cls, values: Mapping[str, object]) -> AppOptions:
+        """Of values by name, as ``given`` has them; other names are passed over."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})  # type: ignore[arg-type]
+
     def over(self, earlier: AppOptions) -> AppOptions:
-        """These, and what they leave open as it was before."""
-        return AppOptions(**{**earlier.given, **self.given})  # type: ignore[arg-type]
+        """These, and what they leave open as it was before; but no request from before above a limit of now."""
+        merged = {**earlier.given, **self.given}
+        for kind in ("cpu", "memory"):
+            request, limit = f"{kind}_request", f"{kind}_limit"
+            if request not in self.given and limit in self.given and request in merged:
+                wanted, most = str(merged[request]), str(merged[limit])
+                if is_amount(wanted) and is_amount(most) and amount(wanted, request) > amount(most, limit):
+                    merged[request] = most
+        return AppOptions.named(merged)
 
     def checked(self) -> AppOptions:
         """In normal form; InvalidInput names the first field that breaks a rule, as the JSON API spells it."""

@@ -62,12 +62,17 @@ class Claim:
     def restore(self, function: Function, deployments: Sequence[Deployment]) -> None:
         """Serve again what was live before this deployment.
 
-        When nothing was, its instant release stays: it answered its health request. The runtime may serve this
+        When nothing was, its instant release stays: it answered its health request. A runtime without instant releases
+        is left with nothing of it, for pods that can't start would go on trying. The runtime may serve this
         deployment although the function does not say so yet, or because it keeps no candidate beside what is live, so
         what should be live is brought back in any case.
         """
         live, version = function.live, self.deployment.previous_version
-        if live is None or not self.deployment.has_reached_runtime:
+        if not self.deployment.has_reached_runtime:
+            return
+        if live is None:
+            if not self.runtime.instant:
+                self.runtime.remove(function.id, function.app_name)
             return
         if live.deployment_id != self.deployment.id:
             self._bring_back(self.releases.live(function))

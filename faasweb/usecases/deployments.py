@@ -9,6 +9,7 @@ from faasweb.domain.builds import Build, BuildStatus
 from faasweb.domain.deployments import Deployment
 from faasweb.domain.errors import Conflict, NotReady, Unavailable
 from faasweb.domain.functions import Function, FunctionRef, FunctionStatus
+from faasweb.domain.spinapps import NO_OPTIONS, AppOptions
 from faasweb.domain.versions import Version
 from faasweb.ports import Accounts, DeploymentRepository, FunctionRepository, Queue, Runtime, VersionRepository
 from faasweb.usecases.builds import Builds
@@ -32,12 +33,20 @@ class Deployments:
     accounts: Accounts
 
     def deploy(
-        self, actor: Actor, ref: FunctionRef, *, build: Build | None = None, image: str | None = None
+        self,
+        actor: Actor,
+        ref: FunctionRef,
+        *,
+        build: Build | None = None,
+        image: str | None = None,
+        options: AppOptions = NO_OPTIONS,
     ) -> Deployment:
         """Bring the saved code live, or the code of a finished ``build``, or an ``image`` of which no code is known.
 
-        Conflict while another one runs.
+        Of the ``options`` those that are not given stay as they are. Conflict while another deployment runs.
         """
+        options = options.checked()
+        self.runtime.check_options(options)
         if build and build.status is not BuildStatus.DONE:
             raise NotReady(f"Build {build.id} is {build.status}; only a finished one can be deployed.")
         if build and build.origin:
@@ -53,6 +62,7 @@ class Deployments:
                 image=image,
                 build_id=build.id if build else ids.build_id(),
                 previous_version=function.live.version if function.live else None,
+                options=options.over(self._options_of(function)).checked(),
             )
 
         deployment = self._begin(ref, new, FunctionStatus.BUILDING)
@@ -78,6 +88,7 @@ class Deployments:
                 actor.name,
                 rollback_to=number,
                 previous_version=function.live.version if function.live else None,
+                options=self._options_of(function),
             )
 
         deployment = self._begin(ref, new, FunctionStatus.DEPLOYING)
@@ -87,6 +98,9 @@ class Deployments:
         except Unavailable:
             GO_ON_DEPLOYING.enqueue(self.queue, deployment.id)
             return self.repository.get(deployment.id)
+
+    def _options_of(self, function: Function) -> AppOptions:
+        return self.releases.options(function.live.deployment_id) if function.live else NO_OPTIONS
 
     def _begin(self, ref: FunctionRef, new: Callable[[Function], Deployment], status: FunctionStatus) -> Deployment:
         """Claim the function for a new deployment. An edit at the same moment is no reason to refuse."""

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
+from faasweb.domain.errors import NotFound
 from faasweb.domain.functions import Function, FunctionRef, code_key
 from faasweb.domain.source import Source, is_packed
+from faasweb.domain.spinapps import NO_OPTIONS, AppOptions
 from faasweb.domain.versions import Version
-from faasweb.ports import CodeStore, Release, VersionRepository
+from faasweb.ports import CodeStore, DeploymentRepository, Release, VersionRepository
 
 UPLOADS = "build-sources/"
 """Where the code store keeps what was uploaded to be built, by workspace and build."""
@@ -16,6 +19,7 @@ class Releases:
     """Puts together what a runtime is given, always with the function's settings of now."""
 
     versions: VersionRepository
+    deployments: DeploymentRepository
     code: CodeStore
 
     def source(self, key: str) -> Source:
@@ -64,7 +68,14 @@ class Releases:
             source=source,
             artifact=version.artifact if version else None,
             image=version.image if version else None,
+            options=self.options(deployment_id) if version else NO_OPTIONS,
         )
+
+    def options(self, deployment_id: str) -> AppOptions:
+        """Those chosen up to that deployment; none of one that is forgotten."""
+        with contextlib.suppress(NotFound):
+            return self.deployments.get(deployment_id).options
+        return NO_OPTIONS
 
 
 def stored_source(code: CodeStore, key: str) -> Source:

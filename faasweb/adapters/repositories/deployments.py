@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from faasweb.domain.clock import parse, sortable
 from faasweb.domain.deployments import Deployment, DeploymentStatus
 from faasweb.domain.errors import Conflict, NotFound
 from faasweb.domain.functions import Function
+from faasweb.domain.spinapps import AppOptions
 
 
 def not_found(deployment_id: str) -> NotFound:
@@ -34,6 +36,8 @@ def deployment_item(deployment: Deployment) -> Item:
         "rollbackTo": deployment.rollback_to,
         "image": deployment.image,
         "previousVersion": deployment.previous_version,
+        # As text: what tables make of numbers deep inside would not be what was given.
+        "options": json.dumps(deployment.options.given) if deployment.options.given else None,
         "instantAt": time_text(deployment.instant_at),
         "passedAt": time_text(deployment.passed_at),
         "leasedUntil": time_text(deployment.leased_until),
@@ -60,6 +64,7 @@ def deployment_from(item: Mapping[str, Any]) -> Deployment:
         rollback_to=item["rollbackTo"],
         image=item.get("image"),
         previous_version=item["previousVersion"],
+        options=AppOptions.named(json.loads(item.get("options") or "{}")),
         instant_at=time_from(item["instantAt"]),
         passed_at=time_from(item["passedAt"]),
         leased_until=time_from(item["leasedUntil"]),

@@ -9,6 +9,7 @@ from faasweb.adapters.runtime.http_calls import UrlCalls
 from faasweb.domain.errors import InvalidInput
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import InvocationRequest
+from faasweb.domain.spinapps import AppOptions
 from faasweb.ports import Answer, Health, Release, Runtime
 
 
@@ -31,6 +32,9 @@ class AddressRuntime:
 
     def update_settings(self, release: Release) -> None:
         self.here.update_settings(release)
+
+    def check_options(self, options: AppOptions) -> None:
+        self.here.check_options(options)
 
     def remove(self, function_id: str, app_name: str) -> None:
         self.here.remove(function_id, app_name)

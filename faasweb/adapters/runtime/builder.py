@@ -17,7 +17,7 @@ from faasweb.domain.errors import BuilderBroken, FaaswebError, NotReady, Unavail
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import InvocationRequest
 from faasweb.domain.names import APP_NAME_LIMIT
-from faasweb.domain.spinapps import SHIM_MB
+from faasweb.domain.spinapps import SHIM_MB, AppOptions
 from faasweb.ports import Health, Release
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,9 @@ class BuilderRuntime:
     def update_settings(self, release: Release) -> None:
         """Its memory. The service can't hand environment variables to a function."""
         self._deploy(release)
+
+    def check_options(self, options: AppOptions) -> None:
+        """They are a cluster's alone."""
 
     def remove(self, function_id: str, app_name: str) -> None:
         """The service deletes nothing: the function's app stays in the cluster, and the log says so."""

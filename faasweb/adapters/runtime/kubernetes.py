@@ -7,7 +7,7 @@ from faasweb.adapters.runtime.url_functions import call_live, health_at
 from faasweb.domain.errors import NamespaceMissing, NotFound, NotReady, Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import InvocationRequest
-from faasweb.domain.spinapps import AppSpec, AppStatus
+from faasweb.domain.spinapps import AppOptions, AppSpec, AppStatus
 from faasweb.ports import Cluster, Health, Release
 
 
@@ -46,9 +46,15 @@ class KubernetesRuntime:
             complete=True,
         )
 
+    def check_options(self, options: AppOptions) -> None:
+        self.cluster.check_namespace(self._namespace_in(options))
+
     def _namespace_of(self, release: Release) -> str:
+        return self._namespace_in(release.options)
+
+    def _namespace_in(self, options: AppOptions) -> str:
         """Another one is as good as missing: whoever may deploy here must not reach all of the cluster."""
-        namespace = release.options.namespace or self.namespace
+        namespace = options.namespace or self.namespace
         if namespace not in self.namespaces:
             raise NamespaceMissing.of(namespace)
         return namespace

@@ -41,13 +41,8 @@ class KubernetesCluster:
         try:
             return self._apply(asked)
         except ClusterRefused:
-            self._check_namespace(asked.namespace)
+            self.check_namespace(asked.namespace)
             raise
-
-    def _check_namespace(self, namespace: str) -> None:
-        """NamespaceMissing. Rights are given by namespace: in one that is missing there are none at all."""
-        with contextlib.suppress(ClusterRefused, Unavailable):
-            self.connection.find(paths.namespace(namespace))
 
     def _apply(self, asked: AppSpec) -> AppStatus:
         found = self.connection.find(paths.spinapp(asked.namespace, asked.name))
@@ -145,6 +140,11 @@ class KubernetesCluster:
         return ()
 
     # looking
+
+    def check_namespace(self, namespace: str) -> None:
+        """NamespaceMissing. Rights are given by namespace: in one that is missing there are none at all."""
+        with contextlib.suppress(ClusterRefused, Unavailable):
+            self.connection.find(paths.namespace(namespace))
 
     def status(self, namespace: str, name: str) -> AppStatus:
         return status_of(self.connection, namespace, name)

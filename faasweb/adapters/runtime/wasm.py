@@ -27,6 +27,7 @@ from faasweb.adapters.runtime.wasm_calls import (
 from faasweb.domain.errors import Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import Head, InvocationRequest
+from faasweb.domain.spinapps import AppOptions
 from faasweb.ports import CodeStore, Health, Release
 from faasweb.wasmhost import frames, live
 
@@ -99,6 +100,9 @@ class WasmRuntime:
     def update_settings(self, release: Release) -> None:
         with _disk():
             live.write_release(self.data, _live_release(release))
+
+    def check_options(self, options: AppOptions) -> None:
+        """They are a cluster's alone."""
 
     def remove(self, function_id: str, app_name: str) -> None:
         with _disk():

@@ -232,6 +232,28 @@ def test_a_deployed_image_answers_before_the_response_returns(ada, embedded, wor
     assert shown["lastDeployed"] is not None
 
 
+def test_what_a_deployment_chooses_reaches_the_runtime_and_stays_until_it_is_given_again(ada, embedded, built, greet):
+    image = built["result"]["image_url"]
+    body = {"namespace": "default", "image_ref": image, "function_id": greet["id"]}
+    chosen = {
+        "enable_autoscaling": False,
+        "replicas": 3,
+        "custom_tolerations": [{"key": "gpu", "tolerationSeconds": 5}],
+    }
+
+    first = ada.post("/api/v1/deploy", body | chosen).json()
+    again = ada.post("/api/v1/deploy", body | {"cpu_limit": "1"}).json()
+
+    assert (first["enable_autoscaling"], again["enable_autoscaling"]) == (False, False)
+    assert embedded.runtime.live[greet["id"]].options.given == {
+        "namespace": "default",
+        "autoscaling": False,
+        "replicas": 3,
+        "tolerations": [{"key": "gpu", "tolerationSeconds": 5}],
+        "cpu_limit": "1",
+    }
+
+
 @pytest.mark.parametrize("app_name", [None, "greet", "Greet"])
 def test_without_an_id_the_function_is_found_by_the_name_it_runs_under(ada, built, greet, app_name):
     image = built["result"]["image_url"].partition("@")[0]
@@ -281,12 +303,23 @@ def test_a_runtime_that_is_away_leaves_the_deployment_pending(ada, embedded, bui
         ({"image_ref": ""}, "image_ref"),
         ({"replicas": 0}, "replicas"),
         ({"enable_autoscaling": "perhaps"}, "enable_autoscaling"),
+        ({"custom_tolerations": "all"}, "custom_tolerations"),
     ],
 )
 def test_a_wrong_deployment_is_refused_with_the_fields_name(ada, changes, field):
     body = {"namespace": "default", "image_ref": "local/greet:1", **changes}
 
     assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", field)
+
+
+@pytest.mark.parametrize("field", ["cpu_limit", "cpu_request", "memory_limit", "memory_request"])
+def test_an_amount_that_is_none_is_refused_with_its_field_and_value(ada, built, greet, field):
+    image = built["result"]["image_url"]
+    body = {"namespace": "default", "image_ref": image, "function_id": greet["id"], field: "128mb"}
+
+    error = assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", field)
+
+    assert "'128mb'" in error["message"]
 
 
 def test_only_who_may_write_deploys(workspace, built, greet, member, person, token):

@@ -9,6 +9,7 @@ from faasweb.domain.access import Actor, Role
 from faasweb.domain.builds import Artifact, Build, Diagnostic
 from faasweb.domain.errors import NotFound, NotReady, Unavailable
 from faasweb.domain.source import Source
+from faasweb.domain.spinapps import AppOptions
 from faasweb.ports import Check, CodeStore, Health, Member, Progress, Release, Say
 
 TYPE_ERROR = "int('x') + 'y'"
@@ -57,6 +58,9 @@ class MemoryRuntime:
     def update_settings(self, release: Release) -> None:
         self._ask()
         self.live[release.function_id] = release
+
+    def check_options(self, options: AppOptions) -> None:
+        """They are a cluster's alone."""
 
     def remove(self, function_id: str, app_name: str) -> None:
         self._ask()
