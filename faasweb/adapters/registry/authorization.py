@@ -23,7 +23,7 @@ _PARAMETER = re.compile(r'([a-z_]+)="([^"]*)"', re.IGNORECASE)
 class Known:
     """Headers that were accepted, until they end, shared by all pushes and pulls of this process."""
 
-    headers: dict[str, tuple[str, float]] = field(default_factory=dict)
+    headers: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False)
 
     def get(self, key: str) -> str | None:
         header, until = self.headers.get(key, (None, 0.0))
@@ -72,9 +72,14 @@ class Authorization:
             return Unauthenticated(f"Registry {host} wants a user name and a password.")
         return Unauthenticated(f"Registry {host} does not accept the user name and password.")
 
+    def _is_as_plain(self, url: str) -> bool:
+        """On the registry's own host, which has no TLS either."""
+        home, there = urlsplit(self.origin), urlsplit(url)
+        return home.scheme == there.scheme == "http" and home.hostname == there.hostname
+
     def _get_token(self, asked: dict[str, str]) -> None:
         realm = asked.get("realm", "")
-        if not (realm.startswith("https://") or _origin(realm) == self.origin):
+        if not realm.startswith("https://") and not self._is_as_plain(realm):
             raise NotAllowed("The registry hands out its tokens without TLS: no password is sent there.")
         scope = f"repository:{self.repository}:{self.actions}"
         query = {name: asked[name] for name in ("service",) if name in asked} | {"scope": scope}
@@ -108,8 +113,3 @@ def capped(response: httpx.Response, limit: int) -> bytes:
         if len(content) > limit:
             raise Unavailable(f"The registry answered with more than {limit:,} bytes where little is expected.")
     return bytes(content)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -120,7 +120,7 @@ class Calls:
                 return Answer(response.status_code, response.headers, capped(response, ANSWER_LIMIT))
             hashed, got = hashlib.sha256(), 0
             with _disk(), target.open("wb") as file:
-                for chunk in response.iter_raw(CHUNK):
+                for chunk in response.iter_bytes(CHUNK):
                     self.go_on()
                     got += len(chunk)
                     if got > size:
