@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from faasweb.domain.access import Actor, Role
 from faasweb.domain.builds import Artifact, Build, Diagnostic
 from faasweb.domain.errors import NotFound, NotReady, Unavailable
 from faasweb.domain.source import Source
 from faasweb.domain.spinapps import AppOptions
-from faasweb.ports import Check, CodeStore, Health, Member, Progress, Release, Say
+from faasweb.ports import Check, CodeStore, Component, Health, Member, Progress, PulledImage, Release, Say
 
 TYPE_ERROR = "int('x') + 'y'"
 
@@ -113,8 +114,24 @@ class MemoryBuilder:
 
 
 class MemoryRegistry:
+    """Has every image but those of ``refusal``; ``away`` takes it off the air."""
+
     def __init__(self) -> None:
         self.removed: list[str] = []
+        self.refusal = ""
+        self.away = False
+        self.pulled: list[str] = []
+
+    def pull(self, reference: str, target: Path, say: Say) -> PulledImage:
+        if self.away:
+            raise Unavailable("The registry is away.")
+        if self.refusal:
+            raise NotFound(self.refusal)
+        self.pulled.append(reference)
+        target.write_bytes(b"wsm")
+        component = Component(target, "sha256:pulled", 3)
+        asked = ("https://api.example.com",)
+        return PulledImage(f"{reference}@sha256:1", component, "greet", "/hello", asked, {"GREETING": "hi"}, ("key",))
 
     def remove(self, app_name: str) -> None:
         self.removed.append(app_name)

@@ -27,6 +27,7 @@ class Scenario:
     back: bool = False
     sick: str = ""
     failure: str = ""
+    image: str = ""
     instant: bool = True
     ends: DeploymentStatus = DeploymentStatus.LIVE
 
@@ -38,13 +39,16 @@ class Scenario:
             world.settle()
         world.platform.functions.edit(ANNA, function.ref, Changes(source=Source.single(self.text)))
         world.runtime.sick = {self.sick}
-        world.builder.failure = self.failure
+        world.builder.failure = world.registry.refusal = self.failure
         return function
 
     def begin(self, world: World, function: Function) -> None:
         if self.back:
             world.later(seconds=1)
             world.platform.deployments.roll_back(ANNA, function.ref, 1)
+        elif self.image:
+            world.later(seconds=1)
+            world.platform.deployments.deploy(ANNA, function.ref, image=self.image)
         else:
             world.deploy(function.ref)
 
@@ -59,6 +63,10 @@ SCENARIOS = {
     "does not build": Scenario(failure="no", ends=FAILED),
     "first does not build": Scenario(first=True, failure="no", ends=FAILED),
     "component does not start": Scenario(sick="baked", ends=FAILED),
+    "image": Scenario(image="ghcr.io/team/greet:v1"),
+    "first is an image": Scenario(image="ghcr.io/team/greet:v1", first=True),
+    "image that is not there": Scenario(image="ghcr.io/team/greet:v1", failure="no such image", ends=FAILED),
+    "image does not start": Scenario(image="ghcr.io/team/greet:v1", sick="baked", ends=FAILED),
     "roll back": Scenario(back=True),
     "roll back to one that does not start": Scenario(back=True, sick="baked", ends=FAILED),
 }
@@ -84,7 +92,7 @@ def test_a_deployment_killed_at_any_step_ends(new_world: Callable[[], World], na
     assert blow_at > 10
 
 
-@pytest.mark.parametrize("name", ["second", "without instant mode", "roll back"])
+@pytest.mark.parametrize("name", ["second", "without instant mode", "image", "roll back"])
 def test_a_deployment_whose_workers_come_back_after_all_deadlines_ends(new_world: Callable[[], World], name: str):
     scenario, killed, blow_at, ends = SCENARIOS[name], True, 0, set()
     while killed:
@@ -100,6 +108,7 @@ def test_a_deployment_whose_workers_come_back_after_all_deadlines_ends(new_world
 
 def assert_it_can_be_deployed_again(world: World, function: Function) -> None:
     world.runtime.sick, world.builder.failure = set(), ""
+    world.registry.refusal = ""
     world.platform.functions.edit(ANNA, function.ref, Changes(source=Source.single(HELLO)))
     again = world.deploy(function.ref)
     world.settle()
