@@ -29,6 +29,7 @@ from faasweb.ports import (
 )
 from faasweb.usecases.access import Access
 from faasweb.usecases.builds import Builds
+from faasweb.usecases.clusters import Clusters
 from faasweb.usecases.deployments import Deployments
 from faasweb.usecases.editing import Editing
 from faasweb.usecases.functions import Functions
@@ -60,6 +61,7 @@ class Platform:
     builds: Builds
     images: Images
     deployments: Deployments
+    clusters: Clusters
     invocations: Invocations
     logs: Logs
     metrics: Metrics
@@ -86,6 +88,9 @@ class Adapters:
     rules: RegistryRules = field(default_factory=RegistryRules)
     components: bool = True
     """Whether the runtime runs components of this machine; a cluster pulls images."""
+    cluster: Cluster | None = None
+    namespaces: tuple[str, ...] = ()
+    """Where in the cluster functions may be; they are in the first unless a deployment says otherwise."""
 
 
 @cache
@@ -117,6 +122,7 @@ def platform_of(use: Adapters) -> Platform:
         builds=builds,
         images=Images(use.rules, stored.builds, stored.versions),
         deployments=deployments,
+        clusters=Clusters(use.cluster, use.namespaces, stored.workspaces, stored.functions, stored.versions, releases),
         invocations=Invocations(
             use.runtime, use.drafts, releases, stored.executions, use.logs, Recorder(stored.executions)
         ),
@@ -159,6 +165,8 @@ def adapters_from_settings() -> Adapters:
         assistant=toolchain,
         rules=_registry_rules(),
         components=settings.RUNTIME == "embedded",
+        cluster=cluster() if settings.RUNTIME == "kubernetes" else None,
+        namespaces=_namespaces(),
     )
 
 
@@ -298,7 +306,11 @@ def _runtime(wasm: WasmRuntime) -> Runtime:
 def _kubernetes_runtime(calls: UrlCalls) -> Runtime:
     from faasweb.adapters.runtime.kubernetes import KubernetesRuntime
 
-    return KubernetesRuntime(cluster(), calls, settings.NAMESPACE, tuple(settings.NAMESPACES))
+    return KubernetesRuntime(cluster(), calls, _namespaces())
+
+
+def _namespaces() -> tuple[str, ...]:
+    return tuple(dict.fromkeys([settings.NAMESPACE, *settings.NAMESPACES]))
 
 
 @cache
@@ -336,8 +348,7 @@ def _url_calls() -> UrlCalls:
     from faasweb.adapters.runtime.addresses import AddressRules
     from faasweb.adapters.runtime.http_calls import UrlCalls
 
-    namespaces = dict.fromkeys([settings.NAMESPACE, *settings.NAMESPACES])
-    suffixes = tuple(f".{namespace}.svc.cluster.local" for namespace in namespaces)
+    suffixes = tuple(f".{namespace}.svc.cluster.local" for namespace in _namespaces())
     return UrlCalls(AddressRules(suffixes, frozenset(settings.INVOCATION_HOSTS)))
 
 

@@ -156,6 +156,33 @@ def _act(request: ConsoleRequest) -> HttpResponseBase:
     return redirect("admin:work")
 
 
+# --- the cluster -------------------------------------------------------------------------------------------------
+
+
+@require_GET
+def cluster(request: ConsoleRequest) -> HttpResponseBase:
+    """What runs in the cluster, and where it differs from what was deployed here."""
+    problem, found = "", None
+    try:
+        found = request.platform.clusters.compare()
+    except FaaswebError as exc:
+        problem = exc.message
+    drifts = [(drift, _difference(drift.difference)) for drift in found.drifts] if found else []
+    data = context(request, _("Cluster"), comparison=found, drifts=drifts, problem=problem)
+    return TemplateResponse(request, "admin/platform/cluster.html", data)
+
+
+def _difference(kind: str) -> str:
+    words = {
+        "missing": _("It is not in the cluster."),
+        "orphan": _("It belongs to no live function."),
+        "image": _("Another image runs."),
+        "replicas": _("The number of pods was changed."),
+        "changed": _("Somebody else changed it."),
+    }
+    return words[kind]
+
+
 # --- the system --------------------------------------------------------------------------------------------------
 
 

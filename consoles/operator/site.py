@@ -18,6 +18,7 @@ from faasweb.domain.errors import NotAllowed
 PAGES = [
     ("workspaces", _("Workspaces and functions"), "workspaces/", pages.workspaces),
     ("work", _("Builds and stuck work"), "work/", pages.work),
+    ("cluster", _("Cluster"), "cluster/", pages.cluster),
     ("system", _("System"), "system/", pages.system),
 ]
 

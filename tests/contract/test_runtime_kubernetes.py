@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -61,7 +62,7 @@ def runtime(kubernetes, operator) -> KubernetesRuntime:
     cluster = KubernetesCluster(connection, AppDefaults(), patience_s=0)
     rules = AddressRules(f".{operator.namespace}.svc.cluster.local", look_up=look_up)
     calls = UrlCalls(rules, lambda: httpx.MockTransport(lambda request: httpx.Response(200, content=b"hello")))
-    return KubernetesRuntime(cluster, calls, operator.namespace)
+    return KubernetesRuntime(cluster, calls, (operator.namespace,))
 
 
 def release_of(image: str | None = IMAGE, options: AppOptions | None = None, **settings) -> Release:
@@ -131,7 +132,7 @@ def test_only_namespaces_that_are_listed_may_be_named(kubernetes, runtime, opera
     with pytest.raises(NamespaceMissing, match=f"Namespace '{other}' not found"):
         runtime.check_options(AppOptions(namespace=other))
     runtime.check_options(AppOptions(namespace=operator.namespace))
-    listed = KubernetesRuntime(runtime.cluster, runtime.calls, operator.namespace, (other, "no-such-ns"))
+    listed = KubernetesRuntime(runtime.cluster, runtime.calls, (operator.namespace, other, "no-such-ns"))
     listed.check_options(AppOptions(namespace=other))
     with pytest.raises(NamespaceMissing, match="Namespace 'no-such-ns' not found"):
         listed.check_options(AppOptions(namespace="no-such-ns"))
@@ -139,7 +140,7 @@ def test_only_namespaces_that_are_listed_may_be_named(kubernetes, runtime, opera
 
 def test_a_function_that_moves_leaves_nothing_behind(kubernetes, runtime, operator):
     other = kubernetes.add_namespace()
-    runtime = KubernetesRuntime(runtime.cluster, runtime.calls, operator.namespace, (other,))
+    runtime = KubernetesRuntime(runtime.cluster, runtime.calls, (operator.namespace, other))
     runtime.apply(release_of())
     moved = release_of(options=AppOptions(namespace=other))
     runtime.apply(moved)
@@ -284,6 +285,34 @@ def test_a_smaller_limit_lowers_the_request_of_an_earlier_deployment(site):
     site.deploy(function, memory_request="1Gi", memory_limit="2Gi")
     site.deploy(function, memory_limit="512Mi")
     assert site.spec["resources"]["requests"]["memory"] == "512Mi"
+
+
+# --- what should run and what does --------------------------------------------------------------------------------
+
+
+def differences(site: Site) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    runtime: Any = site.world.runtime
+    clusters = replace(site.world.platform.clusters, cluster=runtime.cluster, namespaces=(site.operator.namespace,))
+    found = clusters.compare()
+    assert found is not None
+    return [(drift.difference, drift.app_name, drift.found, drift.by) for drift in found.drifts]
+
+
+def test_what_differs_from_what_was_deployed_is_found(site):
+    function = site.world.function()
+    site.deploy(function, autoscaling=False, replicas=2)
+    assert differences(site) == []
+    site.operator.patch(SPINAPPS, "greet", "kubectl-scale", spec={"replicas": 5})
+    assert differences(site) == [("replicas", "greet", "5", ("kubectl-scale",))]
+    site.operator.patch(SPINAPPS, "greet", "kubectl-edit", spec={"image": "theirs", "replicas": 2})
+    assert differences(site) == [("image", "greet", "theirs", ("kubectl-edit",))]
+    site.operator.delete(SPINAPPS, "greet")
+    assert differences(site) == [("missing", "greet", "", ())]
+    spec = {"image": "x", "executor": "containerd-shim-spin"}
+    labels = {"app.kubernetes.io/managed-by": "blue-faas", "function_id": "fn-gone"}
+    kind = {"apiVersion": "core.spinkube.dev/v1alpha1", "kind": "SpinApp"}
+    site.operator.make(SPINAPPS, "left", **kind, metadata={"labels": labels}, spec=spec)
+    assert ("orphan", "left", "x", ("python-httpx",)) in differences(site)
 
 
 # --- chosen by settings ------------------------------------------------------------------------------------------

@@ -15,16 +15,15 @@ class KubernetesRuntime:
     """Runtime on a cluster, which has no candidates: what is applied replaces what is live.
 
     Kubernetes keeps the earlier pods until the new ones are ready, and a deployment is checked only when all of its
-    pods are new. Functions are in ``namespace``; a deployment may name another one only of ``further``.
+    pods are new. Functions are in the first of ``namespaces`` unless a deployment names another one of them.
     """
 
     instant = False
 
-    def __init__(self, cluster: Cluster, calls: UrlCalls, namespace: str, further: tuple[str, ...] = ()) -> None:
+    def __init__(self, cluster: Cluster, calls: UrlCalls, namespaces: tuple[str, ...]) -> None:
         self.cluster = cluster
         self.calls = calls
-        self.namespace = namespace
-        self.namespaces = tuple(dict.fromkeys((namespace, *further)))
+        self.namespaces = namespaces
 
     # what is live
 
@@ -54,7 +53,7 @@ class KubernetesRuntime:
 
     def _namespace_in(self, options: AppOptions) -> str:
         """Another one is as good as missing: whoever may deploy here must not reach all of the cluster."""
-        namespace = options.namespace or self.namespace
+        namespace = options.namespace or self.namespaces[0]
         if namespace not in self.namespaces:
             raise NamespaceMissing.of(namespace)
         return namespace

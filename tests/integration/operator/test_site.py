@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,7 +18,9 @@ from consoles.schedules import register
 from faasweb.domain import clock
 from faasweb.domain.access import Actor, Role, Scope
 from faasweb.domain.deployments import DeploymentStatus
+from faasweb.domain.errors import Unavailable
 from faasweb.domain.source import Source
+from faasweb.domain.spinapps import LiveApp
 from tests.integration.conftest import HELLO
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +39,7 @@ PAGES = [
     "",
     "workspaces/",
     "work/",
+    "cluster/",
     "system/",
     "auth/user/add/",
     "accounts/membership/add/",
@@ -256,6 +260,39 @@ def _line(text: str):
     from faasweb.domain.builds import LogLine
 
     return LogLine(1, clock.now(), "system", text)
+
+
+class SmallCluster:
+    """Answers with one app, or not at all."""
+
+    def __init__(self, app: LiveApp | None) -> None:
+        self.app = app
+
+    def list(self, namespace: str) -> list[LiveApp]:
+        if self.app is None:
+            raise Unavailable("The Kubernetes cluster does not answer.")
+        return [self.app]
+
+
+def with_cluster(monkeypatch, embedded, app: LiveApp | None) -> None:
+    clusters = replace(embedded.platform.clusters, cluster=SmallCluster(app), namespaces=("functions",))
+    platform = replace(embedded.platform, clusters=clusters)
+    monkeypatch.setattr("consoles.middleware.get_platform", lambda: platform)
+
+
+def test_the_cluster_page_shows_what_differs_and_who_changed_it(browser: Client, embedded, monkeypatch):
+    app = LiveApp("functions", "left", "registry/left:1", "fn-gone", 1, 2, ("kubectl-edit",))
+    with_cluster(monkeypatch, embedded, app)
+    page = browser.get("/operator/cluster/").content.decode()
+    assert "registry/left:1" in page
+    assert "It belongs to no live function." in page
+    assert "kubectl-edit" in page
+
+
+def test_the_cluster_page_says_when_there_is_none_and_when_it_is_away(browser: Client, embedded, monkeypatch):
+    assert "run in a cluster" in browser.get("/operator/cluster/").content.decode()
+    with_cluster(monkeypatch, embedded, None)
+    assert "The Kubernetes cluster does not answer." in browser.get("/operator/cluster/").content.decode()
 
 
 def test_the_system_page_says_what_is_wrong_and_how_large_things_are(browser: Client, embedded):
