@@ -22,7 +22,25 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
 def address_of(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR") or "")[:64]
+    """Who calls. What a balancer says of that counts only where `FAASWEB_PROXIES` names the balancer.
+
+    Each of them adds whom it was called by at the end; what stands before the last stranger may be anybody's invention.
+    """
+    peer = str(request.META.get("REMOTE_ADDR") or "")[:64]
+    told = [] if not settings.PROXIES else str(request.META.get("HTTP_X_FORWARDED_FOR") or "").split(",")
+    for address in map(str.strip, reversed(told)):
+        if not address or not _is_proxy(peer):
+            break
+        peer = address[:64]
+    return peer
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(known in network for network in settings.PROXIES)
 
 
 def authenticate(request: HttpRequest) -> Actor:

@@ -151,6 +151,10 @@ ALLOWED_HOSTS = env_list("FAASWEB_HOSTS", "" if PRODUCTION else "*")
 if PRODUCTION and not ALLOWED_HOSTS:
     raise ImproperlyConfigured("set FAASWEB_HOSTS to the host names this console is reached at, comma separated")
 CSRF_TRUSTED_ORIGINS = env_list("FAASWEB_ORIGINS")
+try:
+    PROXIES = [ipaddress.ip_network(network) for network in env_list("FAASWEB_PROXIES")]
+except ValueError as exc:
+    raise ImproperlyConfigured(f"FAASWEB_PROXIES: {exc}; write networks like 10.0.0.0/16, comma separated") from exc
 
 # --- what stands behind the ports --------------------------------------------------------------------------------
 
