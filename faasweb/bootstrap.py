@@ -101,7 +101,7 @@ def get_platform() -> Platform:
 
 def platform_of(use: Adapters) -> Platform:
     stored = use.repositories
-    releases = Releases(stored.versions, stored.deployments, use.code)
+    releases = Releases(stored.versions, stored.deployments, use.code, use.builder)
     pulls = Pulls(use.registry, use.code, stored.functions, components=use.components)
     builds = Builds(stored.builds, stored.functions, use.code, use.builder, use.queue, use.accounts, pulls)
     deployments = Deployments(
@@ -234,9 +234,11 @@ def _aws(service: str) -> object:
 
 
 def _toolchain() -> SpinToolchain:
+    from faasweb.adapters.toolchain.installation import PackageIndex
     from faasweb.adapters.toolchain.spin import SpinToolchain
 
-    return SpinToolchain(settings.CACHE_DIR)
+    index = PackageIndex(settings.PIP_INDEX_URL, settings.WHEELS_DIR, settings.NETWORK_ENVIRONMENT)
+    return SpinToolchain(settings.CACHE_DIR, index=index)
 
 
 def _builder(code: CodeStore, registry: ImageRegistry, toolchain: Toolchain) -> Builder:

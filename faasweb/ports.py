@@ -351,9 +351,28 @@ class BuildFailure:
     diagnostics: Sequence[Diagnostic] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The packages that a source imports, installed on this machine. ``digest`` names their contents."""
+
+    digest: str
+    versions: Mapping[str, str]
+
+
 class Toolchain(Protocol):
+    def dependencies(self, source: Source, say: Say, patience_s: float = 300.0) -> Site | BuildFailure | None:
+        """Install what the source's requirements.txt wants, unless it was before; None when it wants nothing.
+
+        Nothing of a package is run. Raises TimedOut when it takes longer than ``patience_s``, Unavailable when the
+        package index can't be reached.
+        """
+        ...
+
     def check(self, source: Source) -> Check:
-        """Type check, warm in under 0.3 s. Raises Unavailable while the toolchain is being prepared."""
+        """Type check, warm in under 0.3 s: with the packages if they are installed, without them if not.
+
+        Raises Unavailable while the toolchain is being prepared.
+        """
         ...
 
     def build(self, source: Source, say: Say) -> Component | BuildFailure:
@@ -391,6 +410,10 @@ class Builder(Protocol):
 
     def check(self, source: Source) -> Check:
         """The quick type check alone."""
+        ...
+
+    def dependencies(self, source: Source, say: Say, patience_s: float) -> Site | BuildFailure | None:
+        """The packages of a source, on this machine, for instant mode; see ``Toolchain``."""
         ...
 
     def ready(self) -> str | None: ...
@@ -474,6 +497,7 @@ class Release:
     artifact: Artifact | None = None
     image: str | None = None
     options: AppOptions = NO_OPTIONS
+    site: Site | None = None  # the packages that ``source`` imports
 
     @property
     def mode(self) -> str:

@@ -206,6 +206,13 @@ try:
 except InvalidInput as exc:
     raise ImproperlyConfigured(f"FAASWEB_{str(exc.details['field']).upper()}: {exc.message}") from exc
 INVOCATION_HOSTS = [host.lower() for host in env_list("FAASWEB_INVOCATION_HOSTS")]
+_MIRRORS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")  # what else machines with a mirror have set
+PIP_INDEX_URL = env_url("FAASWEB_PIP_INDEX_URL") or next(filter(None, map(os.environ.get, _MIRRORS)), "")
+WHEELS_DIR = env_path("FAASWEB_WHEELS", "") if env("FAASWEB_WHEELS", "") else None
+_NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+NETWORK_ENVIRONMENT = {
+    name: value for name in (*_NETWORK, *map(str.lower, _NETWORK)) if (value := os.environ.get(name))
+}
 WASMHOST_PROCESSES = env_int("FAASWEB_WASMHOST_PROCESSES", min(4, os.cpu_count() or 1), 1, 64)
 EXECUTION_RETENTION_DAYS = env_int("FAASWEB_EXECUTION_RETENTION_DAYS", 14, 1, 3650)
 CORS_ORIGINS = env_list("CORS_ORIGINS")

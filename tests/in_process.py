@@ -25,7 +25,7 @@ from faasweb.domain.functions import Function
 from faasweb.domain.invocations import Head, InvocationRequest, PrintedLine, Report
 from faasweb.domain.source import Source
 from faasweb.domain.spinapps import AppOptions
-from faasweb.ports import BuildFailure, Check, CodeStore, Completion, Component, Health, Release, Say
+from faasweb.ports import BuildFailure, Check, CodeStore, Completion, Component, Health, Release, Say, Site
 
 MAGIC = b"\0asm-of-tests\n"
 
@@ -206,6 +206,9 @@ class SyntaxToolchain:
         except SyntaxError as exc:
             return Check([Diagnostic("app.py", exc.lineno or 1, exc.offset or 1, exc.msg)])
         return Check([])
+
+    def dependencies(self, source: Source, say: Say, patience_s: float = 300.0) -> Site | BuildFailure | None:
+        return None
 
     def build(self, source: Source, say: Say) -> Component | BuildFailure:
         if found := self.check(source).blocking:

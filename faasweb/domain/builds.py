@@ -66,7 +66,7 @@ class PushTarget:
 class LogLine:
     """A line of a build's log. ``number`` counts from 1 and is the cursor of live readers.
 
-    ``phase`` is check, build, push, pull or system.
+    ``phase`` is packages, check, build, push, pull or system.
     """
 
     number: int

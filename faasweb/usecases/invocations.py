@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from faasweb.domain import clock, ids
 from faasweb.domain.errors import (
     FaaswebError,
+    InvalidInput,
     InvocationFailed,
     MethodNotAllowed,
     NotReady,
@@ -21,9 +22,9 @@ from faasweb.domain.functions import Function, FunctionStatus
 from faasweb.domain.invocations import REQUEST_BODY_LIMIT, Head, InvocationRequest, Report
 from faasweb.domain.source import Source
 from faasweb.domain.telemetry import LogPage
-from faasweb.ports import Answer, DraftRunner, ExecutionRepository, LogStore, Runtime
+from faasweb.ports import Answer, DraftRunner, ExecutionRepository, LogStore, Release, Runtime
 from faasweb.usecases.recording import Recorder
-from faasweb.usecases.releases import Releases
+from faasweb.usecases.releases import REQUIREMENTS, Heard, Releases
 
 # How a run that gave no answer looks from outside: the status its record and the caller get, and the error.
 _FAILURES: dict[str, tuple[int, type[FaaswebError]]] = {
@@ -186,7 +187,12 @@ class Invocations:
     async def run_draft(self, function: Function, source: Source, request: InvocationRequest) -> DraftRun:
         """Run unsaved code once, with the function's settings and data of its own. Nothing is deployed or recorded."""
         _check_size(request)
-        answer = await self.drafts.run(self.releases.draft(function, source), request, new_request_id())
+        heard = Heard([])
+        try:
+            release = await self._draft(function, source, heard)
+        except InvalidInput as exc:
+            return DraftRun(None, RecordedBody.of(b""), Report("error", error=exc.message, logs=heard.lines))
+        answer = await self.drafts.run(release, request, new_request_id())
         content, size = bytearray(), 0
         try:
             async for chunk in answer.body():
@@ -194,7 +200,15 @@ class Invocations:
                 content += chunk[: max(0, BODY_LIMIT - len(content))]
         finally:
             await answer.close()
-        return DraftRun(answer.head, RecordedBody.of(bytes(content), size=size), answer.report())
+        report = answer.report()
+        report = replace(report, logs=[*heard.lines, *report.logs])
+        return DraftRun(answer.head, RecordedBody.of(bytes(content), size=size), report)
+
+    async def _draft(self, function: Function, source: Source, heard: Heard) -> Release:
+        """Packages may take a while to install, which must not hold up other runs."""
+        if REQUIREMENTS not in source.files:
+            return self.releases.draft(function, source, heard)
+        return await asyncio.to_thread(self.releases.draft, function, source, heard)
 
     def list(self, function_id: str, limit: int, before: str | None = None) -> tuple[Sequence[Execution], str | None]:
         """Newest first, and the cursor for older ones."""

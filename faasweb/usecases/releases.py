@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
-from faasweb.domain.errors import NotFound
+from faasweb.domain.errors import InvalidInput, NotFound
 from faasweb.domain.functions import Function, FunctionRef, code_key
+from faasweb.domain.invocations import PrintedLine
 from faasweb.domain.source import Source, is_packed
 from faasweb.domain.spinapps import NO_OPTIONS, AppOptions
 from faasweb.domain.versions import Version
-from faasweb.ports import CodeStore, DeploymentRepository, Release, VersionRepository
+from faasweb.ports import Builder, BuildFailure, CodeStore, DeploymentRepository, Release, Say, Site, VersionRepository
+
+REQUIREMENTS = "requirements.txt"
+PATIENCE_S = 25.0
+"""How long packages may take that are wanted at once; a build has longer."""
 
 UPLOADS = "build-sources/"
 """Where the code store keeps what was uploaded to be built, by workspace and build."""
@@ -21,6 +27,19 @@ class Releases:
     versions: VersionRepository
     deployments: DeploymentRepository
     code: CodeStore
+    builder: Builder
+
+    def packages(self, source: Source, say: Say, patience_s: float = PATIENCE_S) -> Site | None:
+        """The packages that the source imports in instant mode, installed if need be; None when it wants none.
+
+        Raises InvalidInput when they can't be used, TimedOut and Unavailable when they can't be had now.
+        """
+        if REQUIREMENTS not in source.files:
+            return None
+        found = self.builder.dependencies(source, say, patience_s)
+        if isinstance(found, BuildFailure):
+            raise InvalidInput(found.message, field="code")
+        return found
 
     def source(self, key: str) -> Source:
         return stored_source(self.code, key)
@@ -33,10 +52,11 @@ class Releases:
 
     def instant(self, function: Function, deployment_id: str, code_hash: str) -> Release:
         source = self.source(code_key(function.workspace_id, function.id, code_hash))
-        return self._release(function, deployment_id, source=source)
+        release = self._release(function, deployment_id, source=source)
+        return replace(release, site=self.packages(source, silent))
 
-    def draft(self, function: Function, source: Source) -> Release:
-        return self._release(function, "draft", source=source)
+    def draft(self, function: Function, source: Source, say: Say) -> Release:
+        return replace(self._release(function, "draft", source=source), site=self.packages(source, say))
 
     def version(self, function: Function, deployment_id: str, version: Version) -> Release:
         return self._release(function, deployment_id, version=version)
@@ -76,6 +96,20 @@ class Releases:
         with contextlib.suppress(NotFound):
             return self.deployments.get(deployment_id).options
         return NO_OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Takes what a tool says as lines of a run."""
+
+    lines: list[PrintedLine]
+
+    def __call__(self, phase: str, text: str) -> None:
+        self.lines.append(PrintedLine(time.time_ns(), "system", text))
+
+
+def silent(phase: str, text: str) -> None:
+    """Where nobody follows: the build says in its log what it installs."""
 
 
 def stored_source(code: CodeStore, key: str) -> Source:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from faasweb.domain import clock
 from faasweb.domain.builds import Build, BuildStatus
 from faasweb.domain.deployments import Deployment, DeploymentStatus
-from faasweb.domain.errors import Conflict, FaaswebError, NotFound, Unavailable
+from faasweb.domain.errors import Conflict, FaaswebError, NotFound, TimedOut, Unavailable
 from faasweb.domain.functions import Function, FunctionRef, FunctionStatus, code_key
+from faasweb.domain.source import Source
 from faasweb.domain.versions import Version
 from faasweb.ports import DeploymentRepository, FunctionRepository, Health, Release, Runtime, VersionRepository
 from faasweb.usecases.builds import Builds
 from faasweb.usecases.claims import Claim
-from faasweb.usecases.releases import Releases
+from faasweb.usecases.releases import Releases, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +88,47 @@ class Rollout:
             self.builds.start(build or self._new_build(deployment, function, ""))
             return self._enter(deployment, DeploymentStatus.BUILDING)
         key = code_key(function.workspace_id, function.id, deployment.code_hash)
-        if deployment.instant_at is not None:
-            release = self.releases.instant(function, deployment.id, deployment.code_hash)
-            self._claim(deployment).serve(release, deployment.code_hash, FunctionStatus.BUILDING)
-        else:
-            check = self.builds.check(self.releases.source(key))
-            if check.blocking:
-                return self._fail(deployment, "\n".join(str(item) for item in check.blocking))
-            if self.runtime.instant and self.runtime.ready() is None:
-                return self._try_instant(deployment, function)
-        self.builds.start(build or self._new_build(deployment, function, key))
-        return self._enter(deployment, DeploymentStatus.BUILDING)
+        if deployment.instant_at is None:
+            return self._first_look(deployment, function, build or self._new_build(deployment, function, key))
+        release = self.releases.instant(function, deployment.id, deployment.code_hash)
+        self._claim(deployment).serve(release, deployment.code_hash, FunctionStatus.BUILDING)
+        return self._begin_build(deployment, build or self._new_build(deployment, function, key))
 
-    def _try_instant(self, deployment: Deployment, function: Function) -> Deployment:
+    def _first_look(self, deployment: Deployment, function: Function, build: Build) -> Deployment:
+        """Check the source, and let it answer instantly where that is possible."""
+        source = self.releases.source(build.code_key)
+        instantly = self.runtime.instant and self.runtime.ready() is None
+        warning = self._packages_missing(source) if instantly else None
+        check = self.builds.check(source)
+        if check.blocking:
+            return self._fail(deployment, "\n".join(str(item) for item in check.blocking))
+        if not instantly or warning:
+            return self._begin_build(deployment, build, warning)
+        health = self._try_instant(deployment, function)
+        if health.ok:
+            return self.repository.save(deployment.moved(instant_at=clock.now(), warning=None))
+        if not self.releases.packages(source, silent):
+            return self._fail(deployment, health.error or "The function did not start.")
+        reason = f"It can't answer before it is built, perhaps because of its packages: {health.error}"
+        return self._begin_build(deployment, build, reason)
+
+    def _begin_build(self, deployment: Deployment, build: Build, warning: str | None = None) -> Deployment:
+        self.builds.start(build)
+        return self._enter(deployment, DeploymentStatus.BUILDING, warning=warning)
+
+    def _packages_missing(self, source: Source) -> str | None:
+        """Installs the packages of a source. What can't be had quickly is left to the build, which has more time."""
+        try:
+            self.releases.packages(source, silent)
+        except (TimedOut, Unavailable) as exc:
+            return f"It answers once it is built: {exc.message}"
+        return None
+
+    def _try_instant(self, deployment: Deployment, function: Function) -> Health:
         """Whether the source itself may answer while its component is being built."""
         release = self.releases.instant(function, deployment.id, deployment.code_hash)
         self.runtime.apply(release)
-        health = self.runtime.check(release)
-        if not health.ok:
-            return self._fail(deployment, health.error or "The function did not start.")
-        return self.repository.save(deployment.moved(instant_at=clock.now(), warning=None))
+        return self.runtime.check(release)
 
     def _stored_build(self, deployment: Deployment) -> Build | None:
         with contextlib.suppress(NotFound):

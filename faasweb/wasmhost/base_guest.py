@@ -57,9 +57,10 @@ class KeptLibrary(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         name = str(path.relative_to(STANDARD_LIBRARY).with_suffix("")).replace("/", ".")
         is_package = name.endswith(".__init__")
         name = name.removesuffix(".__init__")
-        if name not in sys.modules:
-            code = compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
-            self.modules[name] = (is_package, marshal.dumps(code))
+        code = compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
+        self.modules[name] = (is_package, marshal.dumps(code))
+        if spec := getattr(sys.modules.get(name), "__spec__", None):
+            spec.loader = self  # some packages execute a module of the library anew
 
     def find_spec(self, name, path=None, target=None):
         kept = self.modules.get(name)

@@ -1,5 +1,7 @@
 """What is live, as the live folder says at this moment."""
 
+import base64
+import binascii
 import os
 import threading
 from collections import OrderedDict
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from faasweb.wasmhost.interfaces.filesystem import EMPTY, MemoryFilesystem
 from faasweb.wasmhost.live import InvalidRelease, LiveRelease, Slot, read_release, release_path
+from faasweb.wasmhost.sites import Sites
 
 MAX_LOADED = 2000
 Stamp = tuple[int, int, int]
@@ -25,18 +28,25 @@ class Function:
     filesystem: MemoryFilesystem
 
     @classmethod
-    def of(cls, release: LiveRelease) -> "Function":
+    def of(cls, release: LiveRelease, sites: Sites) -> "Function":
+        """Raises InvalidRelease, which MissingSite is too."""
         if release.mode == "baked":
             return cls(release, EMPTY)
         files = {path: text.encode("utf-8", "replace") for path, text in release.files.items()}
-        return cls(release, MemoryFilesystem("/app", files))
+        try:
+            files |= {path: base64.b64decode(text, validate=True) for path, text in release.data.items()}
+        except binascii.Error as error:
+            raise InvalidRelease("data is not Base64") from error
+        packages = sites.nodes(release.site) if release.site else None
+        return cls(release, MemoryFilesystem("/app", files, packages))
 
 
 class Functions:
     """Reads a live file again when its stamp has changed; keeps the most recently used ones."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, sites: Sites) -> None:
         self._data = data
+        self._sites = sites
         self._loaded: OrderedDict[Path, tuple[Stamp, Function]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -56,7 +66,7 @@ class Functions:
 
     def _read(self, path: Path, stamp: Stamp) -> Function:
         try:
-            function = Function.of(read_release(path))
+            function = Function.of(read_release(path), self._sites)
         except FileNotFoundError as error:
             raise NotServed(f"nothing is live at {path.stem}") from error
         with self._lock:

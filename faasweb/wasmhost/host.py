@@ -17,6 +17,7 @@ from faasweb.wasmhost.outcome import ending
 from faasweb.wasmhost.programs import Instance, NotReady, Program, Programs
 from faasweb.wasmhost.request_log import RequestLog
 from faasweb.wasmhost.sandbox import GuestRequest, Sandbox, Sink, StopReason
+from faasweb.wasmhost.sites import Sites
 from faasweb.wasmhost.telemetry import Telemetry
 
 MAX_REQUEST_BODY = 6 << 20
@@ -56,7 +57,8 @@ class Host:
 
     def __init__(self, data: Path, cache: Path, *, max_running: int = MAX_RUNNING) -> None:
         self._state = data / "state"
-        self._functions = Functions(data)
+        self.sites = Sites(cache)
+        self._functions = Functions(data, self.sites)
         self.programs = Programs(data / "components", cache, max_running + CLOSING)
         self.telemetry = Telemetry(data / "telemetry.db")
         self.gate = Gate(max_running, self._busy)

@@ -26,7 +26,10 @@ class InvalidRelease(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LiveRelease:
-    """What runs for a function. ``files`` belong to instant mode, ``component`` (a sha256) to baked mode."""
+    """What runs for a function. ``component`` (a sha256) belongs to baked mode, the rest of what it is to instant mode:
+
+    ``files`` are text, ``data`` other files as Base64, ``site`` the packages they import (see ``sites.py``).
+    """
 
     function_id: str
     workspace_id: str
@@ -35,6 +38,8 @@ class LiveRelease:
     mode: Mode = "instant"
     module: str = "app"
     files: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    site: str | None = None
     component: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -67,13 +72,15 @@ class LiveRelease:
             raise InvalidRelease("a baked release names its component by sha256")
         if self.mode == "instant" and not self.files:
             raise InvalidRelease("an instant release has files")
+        if self.site is not None and not (isinstance(self.site, str) and SHA256.fullmatch(self.site)):
+            raise InvalidRelease("packages are named by sha256")
         if not isinstance(self.module, str) or not MODULE.fullmatch(self.module):
             raise InvalidRelease(f"{self.module!r} is not a module name")
         self._validate_texts()
         self._validate_limits()
 
     def _validate_texts(self) -> None:
-        for name in ("files", "environment", "variables"):
+        for name in ("files", "data", "environment", "variables"):
             mapping = getattr(self, name)
             if not isinstance(mapping, dict) or not all(isinstance(text, str) for text in mapping.values()):
                 raise InvalidRelease(f"{name} maps names to text")
@@ -94,6 +101,11 @@ def release_path(data: Path, function_id: str, slot: Slot = "live") -> Path:
     if not SAFE_ID.fullmatch(function_id):
         raise InvalidRelease(f"{function_id!r} is not a function id")
     return data / "live" / (f"{function_id}.json" if slot == "live" else f"{function_id}.candidate.json")
+
+
+def site_path(cache: Path, digest: str) -> Path:
+    """The archive of a set of packages; its folder has what else belongs to it."""
+    return cache / "sites" / digest / "site.zip"
 
 
 def read_release(path: Path) -> LiveRelease:

@@ -23,6 +23,7 @@ from faasweb.wasmhost.live import InvalidRelease, LiveRelease, Slot
 from faasweb.wasmhost.native import THREAD_STACK
 from faasweb.wasmhost.programs import NotReady
 from faasweb.wasmhost.sandbox import GuestRequest, Headers, Sandbox
+from faasweb.wasmhost.sites import MissingSite, Sites
 from faasweb.wasmhost.watcher import Watcher
 
 MAX_CONNECTIONS = 512
@@ -164,7 +165,10 @@ class Server:
             sink.end(_too_large(None))
             return
         try:
-            job = draft_job(json.loads(request.body))
+            job = draft_job(json.loads(request.body), self._host.sites)
+        except MissingSite as error:
+            sink.end(not_run("not_ready", str(error)))
+            return
         except (InvalidRelease, ValueError, KeyError, TypeError) as error:
             connection.answer(400, "text/plain", f"not a draft: {error}".encode())
             return
@@ -199,7 +203,7 @@ def _guest_request(request: Request, path: str) -> GuestRequest:
     return GuestRequest(request.method, path, scheme, authority, headers, request.body or b"")
 
 
-def draft_job(content: Any) -> Job:
+def draft_job(content: Any, sites: Sites) -> Job:
     """The job a draft's JSON describes. Raises InvalidRelease, ValueError, KeyError or TypeError."""
     release = LiveRelease.from_json(content["release"])
     if release.mode != "instant":
@@ -214,4 +218,4 @@ def draft_job(content: Any) -> Job:
     request = GuestRequest(
         str(asked.get("method", "GET")).upper(), str(asked.get("path") or "/"), "http", authority, headers, body
     )
-    return Job(Function.of(release), request, str(content.get("request_id", "")), is_draft=True)
+    return Job(Function.of(release, sites), request, str(content.get("request_id", "")), is_draft=True)

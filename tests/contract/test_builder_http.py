@@ -536,7 +536,9 @@ def test_every_way_to_fail_has_its_status_at_the_api(error, status):
 def test_an_address_in_the_settings_chooses_it(settings, code):
     settings.BUILDER_SERVICE_URL = "http://builder.test:8000/base"
     settings.ECR_REGISTRY_URL = REGISTRY
-    builder = bootstrap._builder(code, LayoutRegistry(settings.DATA_DIR / "registry"))
+    builder = bootstrap._builder(
+        code, LayoutRegistry(settings.DATA_DIR / "registry"), InstantToolchain(settings.DATA_DIR)
+    )
     assert isinstance(builder, HttpBuilder)
     assert builder.client.base_url == "http://builder.test:8000/base/"
     assert builder.client.timeout.read == 15

@@ -23,7 +23,7 @@ from faasweb.domain.errors import (
     Unavailable,
 )
 from faasweb.domain.source import MAIN_FILE, Source
-from faasweb.ports import Check, CodeStore, Progress, Say, Toolchain
+from faasweb.ports import BuildFailure, Check, CodeStore, Progress, Say, Site, Toolchain
 
 POLL_S = 5.0
 HEALTH_TIMEOUT_S = 3.0
@@ -68,6 +68,12 @@ class HttpBuilder:
             return self.toolchain.check(source) if self.toolchain else Check([])
         except Unavailable:
             return Check([])
+
+    def dependencies(self, source: Source, say: Say, patience_s: float) -> Site | BuildFailure | None:
+        """By the toolchain of this machine: a Builder Service keeps what it installs to itself."""
+        if self.toolchain is None:
+            raise Unavailable("This machine has no toolchain to install packages with.")
+        return self.toolchain.dependencies(source, say, patience_s)
 
     def ready(self) -> str | None:
         try:

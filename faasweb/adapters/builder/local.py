@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from faasweb.domain.builds import Artifact, Build, PushTarget
 from faasweb.domain.errors import Conflict, FaaswebError, InvalidInput, NotAllowed, NotFound, TooLarge, Unauthenticated
 from faasweb.domain.source import Source
-from faasweb.ports import BuildFailure, Check, CodeStore, Component, Image, ImageRegistry, Progress, Say, Toolchain
+from faasweb.ports import (
+    BuildFailure,
+    Check,
+    CodeStore,
+    Component,
+    Image,
+    ImageRegistry,
+    Progress,
+    Say,
+    Site,
+    Toolchain,
+)
 
 # Asking again would get the same answer. Anything else may be different next time.
 _FINAL: tuple[type[FaaswebError], ...] = (InvalidInput, NotAllowed, Unauthenticated, NotFound, Conflict, TooLarge)
@@ -38,6 +49,9 @@ class LocalBuilder:
 
     def check(self, source: Source) -> Check:
         return self.toolchain.check(source)
+
+    def dependencies(self, source: Source, say: Say, patience_s: float) -> Site | BuildFailure | None:
+        return self.toolchain.dependencies(source, say, patience_s)
 
     def ready(self) -> str | None:
         return self.toolchain.ready()

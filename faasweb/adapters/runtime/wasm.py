@@ -187,6 +187,10 @@ def _live_release(release: Release) -> live.LiveRelease:
         mode="instant" if release.source else "baked",
         module=release.source.module if release.source else "app",
         files=dict(release.source.files) if release.source else {},
+        data={path: base64.b64encode(content).decode() for path, content in release.source.data.items()}
+        if release.source
+        else {},
+        site=release.site.digest if release.site else None,
         component=release.artifact.digest.removeprefix("sha256:") if release.artifact and not release.source else None,
         environment={variable.name: variable.value for variable in settings.environment},
         variables={variable.name.lower(): variable.value for variable in settings.environment},

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from faasweb.domain.errors import Unavailable
@@ -25,6 +25,7 @@ from faasweb.domain.errors import Unavailable
 REQUIREMENTS = Path(__file__).resolve().parents[3] / "deploy" / "requirements" / "toolchain.txt"
 INSTALL_TIMEOUT_S = 900
 TOOLS = ("spin-sdk", "componentize-py", "mypy")
+INSTALLER = ("uv",)
 NETWORK_WORDS = re.compile(r"connect|resolve|dns|network|timed? ?out|unreachable|certificate|proxy", re.IGNORECASE)
 
 SayLine = Callable[[str], None]
@@ -52,10 +53,10 @@ def is_ready(environment: Path) -> bool:
     return (environment / ".ready").exists() and toolchain_python(environment).exists()
 
 
-def tool_versions(requirements: Path = REQUIREMENTS) -> str:
+def tool_versions(requirements: Path = REQUIREMENTS, tools: Sequence[str] = TOOLS) -> str:
     """``spin-sdk 3.4.1, componentize-py 0.17.2, mypy 2.4.1``: as the lock file pins them."""
     pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", requirements.read_text(), re.MULTILINE))
-    return ", ".join(f"{tool} {pins[tool]}" for tool in TOOLS)
+    return ", ".join(f"{tool} {pins[tool]}" for tool in tools)
 
 
 def prepare_environment(cache: Path, requirements: Path, say: SayLine) -> Path:

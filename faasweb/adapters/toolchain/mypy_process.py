@@ -36,12 +36,17 @@ class MypyProcess:
         self._worker: JsonWorker | None = None
         atexit.register(self.close)
 
-    def run(self, files: Mapping[str, str]) -> str:
-        """mypy's JSON lines about these files. Raises TimedOut, WorkerCrashed, Unavailable."""
+    def run(self, files: Mapping[str, str], packages: Path | None = None) -> str:
+        """mypy's JSON lines about these files. Raises TimedOut, WorkerCrashed, Unavailable.
+
+        ``packages`` is a folder of installed ones. To read large ones for the first time may take a while.
+        """
+        request = {"files": dict(files), "packages": str(packages or "")}
+        timeout_s = self._timeout_s * (3 if packages else 1)
         if not self._lock.acquire(timeout=self._timeout_s * 2):
             raise Unavailable("The type checker is busy; try again in a moment.")
         try:
-            return _said(self._healthy_worker().ask({"files": dict(files)}, self._timeout_s))
+            return _said(self._healthy_worker().ask(request, timeout_s))
         except (TimedOut, WorkerCrashed):
             self.close()
             raise
@@ -78,7 +83,7 @@ class MypyProcess:
     def _make_seed(self, seed: Path) -> None:
         worker = self._start(seed)
         try:
-            worker.ask({"files": {"app.py": WARM_UP}}, self._timeout_s * 3)
+            worker.ask({"files": {"app.py": WARM_UP}, "packages": ""}, self._timeout_s * 3)
             unfinished = Path(tempfile.mkdtemp(prefix="seed-", dir=worker.work.parent))
             shutil.copytree(worker.work / "cache", unfinished / "cache")
             (unfinished / "cache").rename(seed)

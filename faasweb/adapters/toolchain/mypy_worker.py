@@ -1,18 +1,21 @@
 """A warm mypy: reads one JSON request per line, answers with one JSON line. Run by the toolchain's interpreter.
 
-Request ``{"files": {path: text}}``, answer ``{"output": str, "errors": str}``: mypy's own JSON lines and what it said
-on stderr. Arguments: the folder to work in (removed at the end) and the folder with a filled cache to start from.
-Ends when its parent closes the pipe or dies.
+Request ``{"files": {path: text}, "packages": folder or ""}``, answer ``{"output": str, "errors": str}``: mypy's own
+JSON lines and what it said on stderr. Arguments: the folder to work in (removed at the end) and the folder with a
+filled cache to start from. Ends when its parent closes the pipe or dies.
 """
 
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
 import resource
 import select
+import shlex
 import shutil
+import site
 import sys
 from pathlib import Path
 
@@ -33,7 +36,9 @@ def main(work: Path, seed: Path) -> None:
         shutil.copytree(seed, cache)
     try:
         while wait_for_request(parent, work) and (line := sys.stdin.buffer.readline()):
-            answer = check(json.loads(line)["files"], project, cache)
+            request = json.loads(line)
+            python = interpreter_with(request["packages"], work) if request["packages"] else sys.executable
+            answer = check(request["files"], project, cache, python)
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
             gc.collect()  # mypy puts collection off, and each check leaves 10 MB of cycles behind
@@ -50,7 +55,20 @@ def wait_for_request(parent: int, work: Path) -> bool:
     return False
 
 
-def check(files: dict[str, str], project: Path, cache: Path) -> dict[str, str]:
+def interpreter_with(packages: str, work: Path) -> str:
+    """What mypy asks where packages are: it answers with the SDK's folder and one more, and is no Python at all.
+
+    Only so does mypy take a folder for installed packages, whose own mistakes are nobody's here.
+    """
+    script = work / f"python-{hashlib.sha256(packages.encode()).hexdigest()[:16]}"
+    if not script.exists():
+        folders = repr(([], [*site.getsitepackages(), packages]))
+        script.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(folders)}\n")
+        script.chmod(0o700)
+    return str(script)
+
+
+def check(files: dict[str, str], project: Path, cache: Path, python: str) -> dict[str, str]:
     """Write the files to an empty folder and check all Python ones."""
     os.chdir("/")
     shutil.rmtree(project, ignore_errors=True)
@@ -61,7 +79,7 @@ def check(files: dict[str, str], project: Path, cache: Path) -> dict[str, str]:
         target.write_text(text, encoding="utf-8")
     os.chdir(project)
     modules = sorted(path for path in files if path.endswith(".py"))
-    output, errors, _ = api.run([*options(cache), *modules])
+    output, errors, _ = api.run([*options(cache), f"--python-executable={python}", *modules])
     return {"output": output, "errors": errors}
 
 

@@ -39,8 +39,9 @@ def run(
     timeout_s: float,
     on_line: Callable[[str], None],
     on_tick: Callable[[float], None],
+    tick_s: float = TICK_S,
 ) -> Finished:
-    """Run ``command`` in a process group of its own. ``on_tick(seconds)`` is called while it is silent, every 5 s.
+    """Run ``command`` in a process group of its own. ``on_tick(seconds)`` is called when it was silent for a tick.
 
     The whole group is killed when the time is up, when a callback raises, and when it leaves children behind.
     """
@@ -58,7 +59,7 @@ def run(
     )
     try:
         with cast(IO[bytes], process.stdout) as output:
-            for line in _lines(output, started, deadline, on_tick):
+            for line in _lines(output, started, deadline, on_tick, tick_s):
                 lines.append(line)
                 on_line(line)
         timed_out = not _exits(process.pid, deadline)
@@ -67,13 +68,15 @@ def run(
     return Finished(status, timed_out, list(lines), time.monotonic() - started, cpu_seconds, peak_mb)
 
 
-def _lines(output: IO[bytes], started: float, deadline: float, on_tick: Callable[[float], None]) -> Iterator[str]:
+def _lines(
+    output: IO[bytes], started: float, deadline: float, on_tick: Callable[[float], None], tick_s: float
+) -> Iterator[str]:
     """Lines until the tool closes its output or the time is up."""
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         while (left := deadline - time.monotonic()) > 0:
-            if not selector.select(min(TICK_S, left)):
+            if not selector.select(min(tick_s, left)):
                 on_tick(time.monotonic() - started)
                 continue
             piece = os.read(output.fileno(), 65536)

@@ -9,25 +9,31 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from faasweb.adapters.toolchain.cache import SIZE_LIMIT, BuildCache
-from faasweb.adapters.toolchain.compilation import ENTRY, OPTIONS, Compiler
+from faasweb.adapters.toolchain.compilation import ENTRY, FILES, OPTIONS, Compiler
 from faasweb.adapters.toolchain.completion import Completer
 from faasweb.adapters.toolchain.environment import (
+    INSTALLER,
     REQUIREMENTS,
     environment_path,
     is_ready,
     tool_versions,
     toolchain_python,
 )
+from faasweb.adapters.toolchain.installation import Installer, PackageIndex
 from faasweb.adapters.toolchain.lint import Linter, with_advice
 from faasweb.adapters.toolchain.mypy_process import MypyProcess
-from faasweb.adapters.toolchain.typecheck import REPORTED, TypeChecker
+from faasweb.adapters.toolchain.requirements import FILE
+from faasweb.adapters.toolchain.sites import FAILED, Installed, Sites
+from faasweb.adapters.toolchain.typecheck import REPORTED, Packages, TypeChecker
 from faasweb.adapters.toolchain.work import sweep, work_folder
-from faasweb.domain.errors import InvalidInput, Unavailable
+from faasweb.domain.errors import InvalidInput, TimedOut, Unavailable
 from faasweb.domain.source import Source
-from faasweb.ports import BuildFailure, Check, Completion, Component, Say
+from faasweb.ports import BuildFailure, Check, Completion, Component, Say, Site
 
 BUILD_TIMEOUT_S = 300.0
 MEMORY_MB = 1500
+INSTALL_TIMEOUT_S = 300.0
+PYPI = PackageIndex()
 LOCK_WAIT_S = 100.0  # with a whole build after it still less than a worker's time limit
 NOT_READY = "The toolchain is still being installed. It is prepared when faasweb starts (or by `manage.py prepare`)."
 
@@ -43,6 +49,7 @@ class SpinToolchain:
         timeout_s: float = BUILD_TIMEOUT_S,
         memory_mb: int = MEMORY_MB,
         cache_bytes: int = SIZE_LIMIT,
+        index: PackageIndex = PYPI,
     ) -> None:
         self._cache = cache
         self._environment = environment_path(cache, requirements)
@@ -51,6 +58,11 @@ class SpinToolchain:
         self._linter = Linter(toolchain_python(self._environment), cache)
         self._completer = Completer(self._environment, toolchain_python(self._environment), cache)
         self._compiler = Compiler(self._environment, timeout_s, memory_mb)
+        self._sites = Sites(
+            cache,
+            Installer(self._environment, cache / "downloads", index),
+            tool_versions(requirements, INSTALLER),
+        )
         self._builds = BuildCache(cache, cache_bytes)
         self._wait_s = min(timeout_s, LOCK_WAIT_S)
         self.versions = f"{tool_versions(requirements)}, recipe {_recipe()}"
@@ -66,7 +78,20 @@ class SpinToolchain:
     def check(self, source: Source) -> Check:
         self._require_ready()
         _require_inside(source)
-        return Check(with_advice(self._checker.check(source), self._linter.advice(source), REPORTED))
+        return self._check(source, self._sites.find(source))
+
+    def _check(self, source: Source, installed: Installed | None) -> Check:
+        packages = Packages(wanted=FILE in source.files)
+        if installed is not None:
+            packages = Packages(installed.packages, installed.modules)
+        return Check(with_advice(self._checker.check(source, packages), self._linter.advice(source), REPORTED))
+
+    def dependencies(
+        self, source: Source, say: Say, patience_s: float = INSTALL_TIMEOUT_S
+    ) -> Site | BuildFailure | None:
+        self._require_ready()
+        installed = self._sites.provide(source, patience_s, say)
+        return Site(installed.digest, installed.versions) if isinstance(installed, Installed) else installed
 
     def complete(self, source: Source, path: str, line: int, column: int) -> Sequence[Completion]:
         self._require_ready()
@@ -74,19 +99,26 @@ class SpinToolchain:
         return self._completer.complete(source, path, line, column)
 
     def build(self, source: Source, say: Say) -> Component | BuildFailure:
-        """Phases are ``check`` and ``build``. A source that was built before is not built again."""
+        """Phases are ``packages``, ``check`` and ``build``. A source that was built before is not built again."""
         self._require_ready()
         _require_inside(source)
-        key = hashlib.sha256(f"{source.hash}\n{source.module}\n{self.versions}".encode()).hexdigest()
+        try:
+            installed = self._sites.provide(source, INSTALL_TIMEOUT_S, say)
+        except TimedOut as exc:
+            return BuildFailure(f"{FAILED} {exc.message}")
+        if isinstance(installed, BuildFailure):
+            return installed
+        packages = installed.digest if installed else ""
+        key = hashlib.sha256(f"{source.hash}\n{source.module}\n{packages}\n{self.versions}".encode()).hexdigest()
         with self._builds.only_one(key, self._wait_s):
             if component := self._builds.get(key):
                 say("build", f"This source was built before: its component is used again ({_mb(component)}).")
                 return component
-            return self._checked(source, say) or self._compiled(source, key, say)
+            return self._checked(source, installed, say) or self._compiled(source, installed, key, say)
 
-    def _checked(self, source: Source, say: Say) -> BuildFailure | None:
+    def _checked(self, source: Source, installed: Installed | None, say: Say) -> BuildFailure | None:
         started = time.monotonic()
-        check = self.check(source)
+        check = self._check(source, installed)
         for item in check.diagnostics:
             say("check", str(item) if item.blocking else str(item).replace(": error: ", ": advice: ", 1))
         took = f"{time.monotonic() - started:.1f} s"
@@ -97,11 +129,11 @@ class SpinToolchain:
         say("check", f"Type check passed ({took}).")
         return None
 
-    def _compiled(self, source: Source, key: str, say: Say) -> Component | BuildFailure:
+    def _compiled(self, source: Source, installed: Installed | None, key: str, say: Say) -> Component | BuildFailure:
         sweep(self._cache)
         say("build", "Compiling to WebAssembly.")
         with tempfile.TemporaryDirectory(prefix="build-", dir=work_folder(self._cache)) as folder:
-            compiled = self._compiler.compile(source, Path(folder), say)
+            compiled = self._compiler.compile(source, installed, Path(folder), say)
             if compiled.problem:
                 say("build", f"Not built ({compiled.cost}).")
                 return BuildFailure(compiled.problem)
@@ -116,7 +148,7 @@ class SpinToolchain:
 
 def _require_inside(source: Source) -> None:
     """Files are written by their path: none may lead out of the project."""
-    for name in source.files:
+    for name in (*source.files, *source.data):
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
             raise InvalidInput(f"The path {name!r} leads out of the project.", field="code")
@@ -124,7 +156,7 @@ def _require_inside(source: Source) -> None:
 
 def _recipe() -> str:
     """Changes with everything of ours that ends up in a component."""
-    return hashlib.sha256(ENTRY.read_bytes() + repr(OPTIONS).encode()).hexdigest()[:8]
+    return hashlib.sha256(ENTRY.read_bytes() + FILES.read_bytes() + repr(OPTIONS).encode()).hexdigest()[:8]
 
 
 def _mb(component: Component) -> str:

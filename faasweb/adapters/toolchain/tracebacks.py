@@ -11,6 +11,7 @@ OURS = re.compile(r"^(/\d+/faasweb_|/python/importlib/|<frozen importlib)")
 MOUNT = re.compile(r"(?<![\w.])/(?:app|\d+)/")
 SERVER_FOLDERS = re.compile(r"(?<![\w.:/<])/(?:[\w.+~@-]+/)+")
 WHILE_IMPORTING = "(while importing your module)"
+MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<module>[\w.]+)'")
 STUB = re.compile(r"called trapping stub: (?:[\w-]+:)?(?P<interface>[\w/-]+)")
 TRAP = re.compile(r"wasm trap: (?P<reason>.+)")
 
@@ -52,6 +53,18 @@ def explain(lines: Sequence[str], files: Container[str]) -> str | None:
     own = [match for _, match in frames if match["path"] in files]
     place = f"{own[-1]['path']}:{own[-1]['line']}: " if own else ""
     return f"{place}{error} {WHILE_IMPORTING}"
+
+
+def missing_module(lines: Sequence[str]) -> tuple[str, list[str]] | None:
+    """The module whose absence ended the import, and the files on the way to it; ``lines`` are clean."""
+    starts = [number for number, line in enumerate(lines) if line == TRACEBACK]
+    files = []
+    for line in lines[starts[-1] :] if starts else ():
+        if frame := FRAME.match(line):
+            files.append(frame["path"])
+        elif found := MISSING.match(line):
+            return found["module"], files
+    return None
 
 
 def explain_trap(lines: Sequence[str]) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 from faasweb.adapters.toolchain.inspection import Inspection, inspections, main_file
@@ -29,9 +30,36 @@ CERTAIN = frozenset(
     """.split()  # noqa: SIM905
 )
 OPTIONAL_BODY = re.compile(r'Item "None" of "bytes \| None"|type "bytes \| None"; expected "[^"]*\bbytes\b')
+AVAILABLE = "functions have the standard library, spin_sdk, their own files and what requirements.txt names"
 REPORTED = 100  # diagnostics at most: nobody reads more, and stores are not for them
 TOO_LONG = "The type check took too long (20 s): is there a very large or deeply nested expression?"
 TOO_MUCH = "The type checker gave up on this code: is there a very large or deeply nested expression?"
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """What requirements.txt brings: the folder with the packages, and the modules in them.
+
+    Without a folder they are still to be installed when ``wanted``: what they will bring can't be told yet.
+    """
+
+    folder: Path | None = None
+    modules: Container[str] = ()
+    wanted: bool = False
+
+    def explain(self, code: str, message: str) -> str | None:
+        """Why an import error is no reason to stop; None when it is one."""
+        name = _not_found(code, message)
+        if name is None:
+            return None
+        if self.wanted and self.folder is None:
+            return f'Module "{name}" is not checked: the packages of requirements.txt are not installed yet'
+        if code == "import-untyped" and name.partition(".")[0] in self.modules:
+            return f'Module "{name}" says nothing about its types: how it is used is not checked'
+        return None
+
+
+NO_PACKAGES = Packages()
 
 
 class TypeChecker:
@@ -40,7 +68,7 @@ class TypeChecker:
     def __init__(self, mypy: MypyProcess) -> None:
         self._mypy = mypy
 
-    def check(self, source: Source) -> list[Diagnostic]:
+    def check(self, source: Source, packages: Packages = NO_PACKAGES) -> list[Diagnostic]:
         """All findings, the blocking ones first. Raises Unavailable when mypy can't be run."""
         main = main_file(source)
         if main not in source.files:
@@ -49,7 +77,7 @@ class TypeChecker:
             ]
         read = inspections(source)
         try:
-            found = list(judged(self._mypy.run(source.files), read))
+            found = list(judged(self._mypy.run(source.files, packages.folder), read, packages))
         except TimedOut:
             return [Diagnostic(main, 1, 1, TOO_LONG, "too-long")]
         except WorkerCrashed:
@@ -62,7 +90,7 @@ class TypeChecker:
         return found[:REPORTED]
 
 
-def judged(output: str, read: Mapping[str, Inspection]) -> Iterator[Diagnostic]:
+def judged(output: str, read: Mapping[str, Inspection], packages: Packages = NO_PACKAGES) -> Iterator[Diagnostic]:
     """mypy's JSON lines as diagnostics. Notes are left out; a line that is no JSON is mypy refusing the project."""
     unannotated = {path: inspection.unannotated_lines() for path, inspection in read.items()}
     for line in output.splitlines():
@@ -74,10 +102,10 @@ def judged(output: str, read: Mapping[str, Inspection]) -> Iterator[Diagnostic]:
         if item["severity"] == "error":
             guessed = item["line"] in unannotated.get(item["file"], ())
             lines = read[item["file"]].text.split("\n") if item["file"] in read else []
-            yield _diagnostic(item, guessed, lines)
+            yield _diagnostic(item, guessed, lines, packages)
 
 
-def _diagnostic(item: Mapping[str, Any], guessed: bool, lines: Sequence[str]) -> Diagnostic:
+def _diagnostic(item: Mapping[str, Any], guessed: bool, lines: Sequence[str], packages: Packages) -> Diagnostic:
     code, message = str(item["code"] or ""), str(item["message"])
     certain = not guessed or code in CERTAIN
     first = int(code != "syntax")  # mypy counts the columns of those from 1, others from 0
@@ -86,9 +114,9 @@ def _diagnostic(item: Mapping[str, Any], guessed: bool, lines: Sequence[str]) ->
         file=str(item["file"]),
         line=line,
         column=max(1, _column(lines, line, int(item["column"])) + first),
-        message=_plain(code, message),
+        message=_plain(code, message, packages),
         code=code,
-        blocking=certain and not _is_advice(code, message),
+        blocking=certain and not (_is_advice(code, message) or packages.explain(code, message)),
         end_line=max(0, end_line),
         end_column=max(0, _column(lines, end_line, int(item.get("end_column") or -1)) + first),
     )
@@ -110,12 +138,16 @@ def _is_advice(code: str, message: str) -> bool:
     return code in ADVICE or shadows_the_sdk or reexport or subclass_of_any or optional_body
 
 
-def _plain(code: str, message: str) -> str:
+def _plain(code: str, message: str, packages: Packages) -> str:
     """mypy advises to install stubs where the package itself is what is missing."""
-    if code in ("import-untyped", "import-not-found") and '"' in message:
-        name = message.split('"')[1]
-        return f'Cannot find module "{name}": functions have the standard library, spin_sdk and their own files'
+    if name := _not_found(code, message):
+        return packages.explain(code, message) or f'Cannot find module "{name}": {AVAILABLE}'
     return message
+
+
+def _not_found(code: str, message: str) -> str | None:
+    """The module that an import error is about."""
+    return message.split('"')[1] if code in ("import-untyped", "import-not-found") and '"' in message else None
 
 
 def _refusal(line: str, read: Mapping[str, Inspection]) -> Diagnostic:

@@ -36,29 +36,43 @@ class Node:
         return self.content
 
 
+def tree(files: Mapping[str, bytes]) -> dict[str, Node]:
+    """Nodes by path, with the directories that the files imply. What leads out of the tree is left out."""
+    nodes = {"": Node("")}
+    for path, content in files.items():
+        _add(nodes, posixpath.normpath(path).lstrip("/"), content)
+    return nodes
+
+
+def _add(nodes: dict[str, Node], path: str, content: bytes | None) -> None:
+    if path in nodes or path.startswith(".."):
+        return
+    parent, name = posixpath.split(path)
+    _add(nodes, parent, None)
+    nodes[parent].names.add(name)
+    nodes[path] = Node(path, content)
+
+
 class MemoryFilesystem:
-    """A tree of files under one mount point. Safe to share between requests: nothing can be changed."""
+    """A tree of files under one mount point. Safe to share between requests: nothing can be changed.
 
-    def __init__(self, mount: str, files: Mapping[str, bytes]) -> None:
+    ``shared`` is a tree that others use too; where both have a file, this one's own is seen.
+    """
+
+    def __init__(self, mount: str, files: Mapping[str, bytes], shared: Mapping[str, Node] | None = None) -> None:
         self.mount = mount
-        self.nodes = {"": Node("")}
-        for path, content in files.items():
-            self._add(posixpath.normpath(path).lstrip("/"), content)
-
-    def _add(self, path: str, content: bytes | None) -> None:
-        if path in self.nodes or path.startswith(".."):
-            return
-        parent, name = posixpath.split(path)
-        self._add(parent, None)
-        self.nodes[parent].names.add(name)
-        self.nodes[path] = Node(path, content)
+        self.nodes = tree(files)
+        self.shared = shared or {}
+        if "" in self.shared:
+            self.nodes[""].names |= self.shared[""].names
 
     def find(self, start: Node, path: str) -> Node:
         """The node at ``path``, seen from ``start``. Raises Err(no-entry), or not-permitted outside of the mount."""
         resolved = posixpath.normpath(posixpath.join(start.path, path))
         if path.startswith("/") or resolved == ".." or resolved.startswith("../"):
             raise Err("not-permitted")
-        node = self.nodes.get("" if resolved == "." else resolved)
+        resolved = "" if resolved == "." else resolved
+        node = self.nodes.get(resolved) or self.shared.get(resolved)
         if node is None:
             raise Err("no-entry")
         return node

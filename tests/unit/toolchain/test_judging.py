@@ -73,7 +73,7 @@ def test_notes_are_left_out():
 @pytest.mark.parametrize("code", ["import-not-found", "import-untyped"])
 def test_a_missing_package_is_not_about_stubs(code):
     message = judge(code, 'Library stubs not installed for "requests"')[0].message
-    assert message == 'Cannot find module "requests": functions have the standard library, spin_sdk and their own files'
+    assert message.startswith('Cannot find module "requests": functions have the standard library, spin_sdk, ')
 
 
 def test_mypy_refusing_the_project_blocks_without_a_server_path():

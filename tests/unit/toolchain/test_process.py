@@ -9,11 +9,10 @@ import pytest
 from faasweb.adapters.toolchain import process
 
 
-def run(tmp_path, code, timeout_s=20.0, on_line=lambda line: None, on_tick=lambda seconds: None):
+def run(tmp_path, code, timeout_s=20.0, on_line=lambda line: None, on_tick=lambda seconds: None, tick_s=5.0):
     command = [sys.executable, "-IuB", "-c", code]
-    return process.run(
-        command, folder=tmp_path, environment={"A": "1"}, timeout_s=timeout_s, on_line=on_line, on_tick=on_tick
-    )
+    options = {"timeout_s": timeout_s, "on_line": on_line, "on_tick": on_tick, "tick_s": tick_s}
+    return process.run(command, folder=tmp_path, environment={"A": "1"}, **options)
 
 
 def is_alive(pid):
@@ -87,10 +86,9 @@ def test_output_without_end_fills_no_memory(tmp_path):
     assert finished.lines[-1] == "last"
 
 
-def test_silence_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr(process, "TICK_S", 0.1)
+def test_silence_is_reported(tmp_path):
     ticks = []
-    run(tmp_path, "import time; time.sleep(0.5)", on_tick=ticks.append)
+    run(tmp_path, "import time; time.sleep(0.5)", on_tick=ticks.append, tick_s=0.1)
     assert len(ticks) >= 2
     assert ticks == sorted(ticks)
 

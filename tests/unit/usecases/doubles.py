@@ -8,10 +8,22 @@ from pathlib import Path
 
 from faasweb.domain.access import Actor, Role
 from faasweb.domain.builds import Artifact, Build, Diagnostic
-from faasweb.domain.errors import NotFound, NotReady, Unavailable
+from faasweb.domain.errors import FaaswebError, NotFound, NotReady, Unavailable
 from faasweb.domain.source import Source
 from faasweb.domain.spinapps import AppOptions
-from faasweb.ports import Check, CodeStore, Component, Health, Member, Progress, PulledImage, Release, Say
+from faasweb.ports import (
+    BuildFailure,
+    Check,
+    CodeStore,
+    Component,
+    Health,
+    Member,
+    Progress,
+    PulledImage,
+    Release,
+    Say,
+    Site,
+)
 
 TYPE_ERROR = "int('x') + 'y'"
 
@@ -85,6 +97,7 @@ class MemoryBuilder:
     failure: str = ""
     away: str = ""
     polls: int = 0
+    packages: Site | BuildFailure | FaaswebError | None = None
     runs: list[str] = field(default_factory=list)
     asked: dict[str, int] = field(default_factory=dict)
 
@@ -108,6 +121,12 @@ class MemoryBuilder:
             raise Unavailable(self.away)
         found = TYPE_ERROR in source.text
         return Check([Diagnostic("app.py", 1, 1, "Unsupported operand types")] if found else [])
+
+    def dependencies(self, source: Source, say: Say, patience_s: float) -> Site | BuildFailure | None:
+        say("packages", "installing")
+        if isinstance(self.packages, FaaswebError):
+            raise self.packages
+        return self.packages
 
     def ready(self) -> str | None:
         return self.away or None

@@ -7,9 +7,10 @@ import pytest
 
 from faasweb.domain.access import Actor
 from faasweb.domain.deployments import DeploymentStatus
-from faasweb.domain.errors import Conflict, NotReady
+from faasweb.domain.errors import Conflict, NotReady, TimedOut, Unavailable
 from faasweb.domain.functions import EnvironmentVariable, FunctionStatus
 from faasweb.domain.source import Source
+from faasweb.ports import BuildFailure, Site
 from faasweb.usecases.functions import Changes
 from tests.unit.usecases.doubles import TYPE_ERROR
 from tests.unit.usecases.world import ANNA, HELLO, HELLO_AGAIN, World
@@ -447,3 +448,72 @@ def test_who_deployed_is_in_the_audit_trail_and_on_the_version(world: World):
     world.settle()
     assert ("function.deploy", function.id) in world.accounts.audited
     assert world.stored.versions.get(function.id, 1).created_by == "ben"
+
+
+# --- packages ----------------------------------------------------------------------------------------------------
+
+SITE = Site("a" * 64, {"markdown": "3.8"})
+
+
+def with_packages(world: World):
+    function = world.function()
+    project = Source({"app.py": HELLO, "requirements.txt": "markdown==3.8\n"})
+    world.platform.functions.edit(ANNA, function.ref, Changes(source=project))
+    return world.now(function)
+
+
+def test_an_instant_release_has_its_packages_also_when_its_settings_change(world: World):
+    world.builder.packages = SITE
+    function = with_packages(world)
+    world.deploy(function.ref)
+    world.queue.work(queue="default")
+    assert world.runtime.live[function.id].site == SITE
+    world.platform.functions.edit(
+        ANNA, function.ref, Changes(settings=replace(world.now(function).settings, timeout_s=7))
+    )
+    assert world.runtime.live[function.id].settings.timeout_s == 7
+    assert world.runtime.live[function.id].site == SITE
+    world.settle()
+    assert world.runtime.live[function.id].mode == "baked"
+    world.check(function)
+
+
+def test_packages_that_cannot_be_used_end_the_deployment_at_once(world: World):
+    world.builder.packages = BuildFailure("Requirements installation failed: numpy has no pure-Python wheel.")
+    function = with_packages(world)
+    deployment = world.deploy(function.ref)
+    world.settle()
+    ended = world.deployment(deployment.id)
+    assert (ended.status, ended.error) == (DeploymentStatus.FAILED, world.builder.packages.message)
+    assert not world.builder.runs
+    world.check(function)
+
+
+@pytest.mark.parametrize("error", [TimedOut("It took too long."), Unavailable("The index is away.")])
+def test_packages_that_are_not_there_at_once_are_left_to_the_build(world: World, error):
+    world.builder.packages = error
+    function = with_packages(world)
+    deployment = world.deploy(function.ref)
+    world.queue.work(queue="default")
+    waiting = world.deployment(deployment.id)
+    assert waiting.status is DeploymentStatus.BUILDING
+    assert waiting.warning == f"It answers once it is built: {error.message}"
+    assert world.now(function).live is None
+    world.settle()
+    assert world.deployment(deployment.id).status is DeploymentStatus.LIVE
+    world.check(function)
+
+
+def test_when_packages_fail_in_instant_mode_the_build_decides(world: World):
+    world.builder.packages = SITE
+    world.runtime.sick = {"instant"}
+    function = with_packages(world)
+    deployment = world.deploy(function.ref)
+    world.queue.work(queue="default")
+    building = world.deployment(deployment.id)
+    assert building.status is DeploymentStatus.BUILDING
+    assert "perhaps because of its packages: ImportError in instant mode" in (building.warning or "")
+    world.settle()
+    assert world.deployment(deployment.id).status is DeploymentStatus.LIVE
+    assert world.runtime.live[function.id].mode == "baked"
+    world.check(function)

@@ -23,11 +23,13 @@ from faasweb.domain.errors import (
 from faasweb.domain.executions import BODY_LIMIT, Execution
 from faasweb.domain.functions import FunctionStatus
 from faasweb.domain.invocations import REQUEST_BODY_LIMIT, Head, InvocationRequest, PrintedLine, Report
+from faasweb.domain.source import Source
 from faasweb.domain.usage import Minute
+from faasweb.ports import BuildFailure, Site
 from faasweb.usecases.invocations import Invocations, method_for
 from faasweb.usecases.observing import Logs, Metrics
 from faasweb.usecases.recording import BATCH_LIMIT, Recorder
-from tests.unit.usecases.world import World
+from tests.unit.usecases.world import HELLO, World
 
 GET = InvocationRequest("GET")
 
@@ -201,6 +203,24 @@ def test_a_draft_run_is_neither_recorded_nor_deployed(world: World):
     assert (run.body.text, run.report.outcome) == ("hello", "ok")
     assert recorded(world, function) == []
     assert world.now(function).live is None
+
+
+def test_a_draft_run_installs_its_packages_and_says_so(world: World):
+    function = world.function()
+    source = Source({"app.py": HELLO, "requirements.txt": "markdown"})
+    world.builder.packages = Site("a" * 64, {"markdown": "3.8"})
+    run = asyncio.run(invocations(world, answered(200, b"hello")).run_draft(function, source, GET))
+    assert (run.body.text, run.report.outcome) == ("hello", "ok")
+    assert [(line.stream, line.text) for line in run.report.logs] == [("system", "installing")]
+
+
+def test_a_draft_whose_packages_cannot_be_used_is_not_run(world: World):
+    function = world.function()
+    source = Source({"app.py": HELLO, "requirements.txt": "numpy"})
+    world.builder.packages = BuildFailure("numpy has no pure-Python wheel.")
+    run = asyncio.run(invocations(world, AssertionError("it ran")).run_draft(function, source, GET))
+    assert (run.head, run.report.outcome, run.report.error) == (None, "error", "numpy has no pure-Python wheel.")
+    assert [line.text for line in run.report.logs] == ["installing"]
 
 
 def test_the_method_of_a_caller_who_names_none(world: World):

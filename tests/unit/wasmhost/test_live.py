@@ -13,6 +13,7 @@ from faasweb.wasmhost.live import (
     remove_release,
     write_release,
 )
+from faasweb.wasmhost.sites import Sites
 
 RELEASE = LiveRelease("fn-AbCd1234", "ws-AbCd1234", "dp-1", version=2, files={"app.py": "x = 'é'"})
 
@@ -69,7 +70,7 @@ def test_keys_of_a_later_version_are_ignored():
 
 
 def test_a_switch_is_seen_by_the_next_request(tmp_path):
-    functions = Functions(tmp_path)
+    functions = Functions(tmp_path, Sites(tmp_path))
     write_release(tmp_path, RELEASE)
     first = functions.find(RELEASE.function_id, "live")
     assert functions.find(RELEASE.function_id, "live") is first
@@ -81,7 +82,7 @@ def test_a_switch_is_seen_by_the_next_request(tmp_path):
 
 
 def test_a_removed_function_is_not_served(tmp_path):
-    functions = Functions(tmp_path)
+    functions = Functions(tmp_path, Sites(tmp_path))
     write_release(tmp_path, RELEASE)
     functions.find(RELEASE.function_id, "live")
     remove_release(tmp_path, RELEASE.function_id)
