@@ -89,7 +89,9 @@ class ApiErrors:
             return self.get_response(request)
         if (early := _enter_api(request)) is not None:
             return early
-        return _leave_api(request, self.get_response(request))
+        headed = _as_get(request)
+        answer = _leave_api(request, self.get_response(request))
+        return _without_body(answer) if headed else answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return exception_answer(request, error) if is_api(request) else None
@@ -101,6 +103,21 @@ def _enter_api(request: HttpRequest) -> HttpResponse | None:
         request.path_info = request.path_info[:-1]
     if (answer := cors.preflight(request)) is not None:
         cors.allow(request, answer)
+    return answer
+
+
+def _as_get(request: HttpRequest) -> bool:
+    """Whether it is a HEAD, which from here on is the GET that it asks about."""
+    if request.method != "HEAD":
+        return False
+    request.method = request.META["REQUEST_METHOD"] = "GET"
+    return True
+
+
+def _without_body(answer: HttpResponseBase) -> HttpResponseBase:
+    if isinstance(answer, HttpResponse):
+        answer.headers["Content-Length"] = str(len(answer.content))
+        answer.content = b""
     return answer
 
 

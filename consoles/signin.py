@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from faasweb.bootstrap import get_platform
+from faasweb.domain.access import SYSTEM_ACTOR
 
 OPERATOR = "operator"
 
@@ -27,7 +28,7 @@ def first_operator_link(base_url: str) -> str | None:
 
 def link_for(username: str, base_url: str) -> str:
     """A link that signs this user in once. NotFound."""
-    secret = get_platform().accounts.issue_sign_in_link(username)
+    secret = get_platform().credentials.sign_in_link(SYSTEM_ACTOR, username)
     return base_url.rstrip("/") + reverse("sign-in-link", args=[secret])
 
 

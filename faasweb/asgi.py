@@ -61,5 +61,5 @@ def _spare_the_edge() -> None:
 
 _spare_the_edge()
 edge_stack = EdgeHandler()
-edge = Router(edge=edge_stack, web=edge_stack)
-application = Router(edge=edge_stack, web=OnThreads(WSGIHandler(), WEB_THREADS))
+edge = Router(edge=edge_stack, web=edge_stack, origins=settings.CORS_ORIGINS)
+application = Router(edge=edge_stack, web=OnThreads(WSGIHandler(), WEB_THREADS), origins=settings.CORS_ORIGINS)

@@ -30,6 +30,7 @@ from faasweb.ports import (
 from faasweb.usecases.access import Access
 from faasweb.usecases.builds import Builds
 from faasweb.usecases.clusters import Clusters
+from faasweb.usecases.credentials import Credentials
 from faasweb.usecases.deployments import Deployments
 from faasweb.usecases.editing import Editing
 from faasweb.usecases.functions import Functions
@@ -56,6 +57,7 @@ class Platform:
 
     access: Access
     accounts: Accounts
+    credentials: Credentials
     workspaces: Workspaces
     functions: Functions
     builds: Builds
@@ -117,6 +119,7 @@ def platform_of(use: Adapters) -> Platform:
     return Platform(
         access=Access(use.accounts, stored.workspaces),
         accounts=use.accounts,
+        credentials=Credentials(use.accounts),
         workspaces=Workspaces(stored.workspaces, use.accounts, use.queue),
         functions=Functions(stored.functions, stored.drafts, use.code, use.runtime, releases, use.queue, use.accounts),
         builds=builds,

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
+Headers = Sequence[tuple[str, str]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -44,9 +45,11 @@ class Router:
 
     edge_paths = EDGE_PATHS
 
-    def __init__(self, edge: App, web: App) -> None:
+    def __init__(self, edge: App, web: App, origins: Sequence[str] = ()) -> None:
+        """``origins`` are those of pages elsewhere that may read the API."""
         self.edge = edge
         self.web = web
+        self.origins = origins
 
     def refusal(self, refused: Refused) -> dict[str, Any]:
         """The body of a refusal, in the shape that this application's callers know."""
@@ -68,7 +71,9 @@ class Router:
         try:
             scope, receive = await bounded(scope, receive)
         except Refused as refusal:
-            await _answer(send, refusal.status, self.refusal(refusal))
+            origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
+            more = readable_from(origin, scope["path"], self.origins)
+            await _answer(send, refusal.status, self.refusal(refusal), more)
         else:
             with contextlib.suppress(BrokenOff):  # the server cuts what never got its last message
                 await app(scope, receive, send)
@@ -80,8 +85,9 @@ class BoundedWsgi:
     WSGI knows no body of unknown length: Django would read an empty one, so it is refused with 411.
     """
 
-    def __init__(self, app: WsgiApp) -> None:
+    def __init__(self, app: WsgiApp, origins: Sequence[str] = ()) -> None:
         self.app = app
+        self.origins = origins
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
@@ -92,8 +98,17 @@ class BoundedWsgi:
             if length is None and environ.get("HTTP_TRANSFER_ENCODING"):
                 raise Refused(HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", "send a Content-Length")
         except Refused as refusal:
-            return _answer_wsgi(start_response, refusal.status, refusal.content)
+            more = readable_from(environ.get("HTTP_ORIGIN", ""), environ["PATH_INFO"], self.origins)
+            return _answer_wsgi(start_response, refusal.status, refusal.content, more)
         return self.app(environ, start_response)
+
+
+def readable_from(origin: str, path: str, origins: Sequence[str]) -> Headers:
+    """Headers that let a web page elsewhere read what the API refuses, if its origin is on the list."""
+    if not origins or not path.startswith("/api/"):
+        return []
+    allowed = [("access-control-allow-origin", origin), ("access-control-allow-credentials", "true")]
+    return [("vary", "Origin"), *(allowed if origin in origins else [])]
 
 
 def check_length(declared: str | None) -> int | None:
@@ -166,13 +181,14 @@ def _too_large() -> Refused:
     return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "TOO_LARGE", message)
 
 
-def _prepare(status: HTTPStatus, content: dict[str, Any]) -> tuple[list[tuple[str, str]], bytes]:
+def _prepare(status: HTTPStatus, content: dict[str, Any], more: Headers) -> tuple[Headers, bytes]:
     body = json.dumps(content).encode()
     headers = [
         ("content-type", "application/json"),
         ("content-length", str(len(body))),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
+        *more,
     ]
     if status >= HTTPStatus.BAD_REQUEST:
         # The rest of the body stays unread: this connection can't carry another request.
@@ -180,14 +196,16 @@ def _prepare(status: HTTPStatus, content: dict[str, Any]) -> tuple[list[tuple[st
     return headers, body
 
 
-async def _answer(send: Send, status: HTTPStatus, content: dict[str, Any]) -> None:
-    pairs, body = _prepare(status, content)
+async def _answer(send: Send, status: HTTPStatus, content: dict[str, Any], more: Headers = ()) -> None:
+    pairs, body = _prepare(status, content, more)
     headers = [(name.encode(), value.encode()) for name, value in pairs]
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _answer_wsgi(start_response: Callable[..., Any], status: HTTPStatus, content: dict[str, Any]) -> list[bytes]:
-    headers, body = _prepare(status, content)
-    start_response(f"{status.value} {status.phrase}", headers)
+def _answer_wsgi(
+    start_response: Callable[..., Any], status: HTTPStatus, content: dict[str, Any], more: Headers = ()
+) -> list[bytes]:
+    headers, body = _prepare(status, content, more)
+    start_response(f"{status.value} {status.phrase}", list(headers))
     return [body]

@@ -69,7 +69,7 @@ def create_token(request: ConsoleRequest, body: TokenIn) -> Status[NewTokenOut]:
     for workspace_id in body.workspaces or ():
         if not is_workspace_id(workspace_id):
             raise InvalidInput(f"{workspace_id[:40]!r} is no id of a workspace.", field="workspaces")
-    token, secret = request.platform.accounts.issue_token(
+    token, secret = request.platform.credentials.issue_token(
         actor,
         body.name,
         scopes=frozenset(body.scopes),
@@ -87,7 +87,7 @@ def list_tokens(request: ConsoleRequest) -> list[TokenOut]:
 
 @router.delete("/{token_id}", response={204: None}, operation_id="revoke_token")
 def revoke_token(request: ConsoleRequest, token_id: PathEx[int, P(ge=1, le=2**53)]) -> Status[None]:
-    request.platform.accounts.revoke_token(_keeper(request), token_id)
+    request.platform.credentials.revoke_token(_keeper(request), token_id)
     return Status(204, None)
 
 

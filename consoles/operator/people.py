@@ -88,9 +88,8 @@ def sign_in_link(request: ConsoleRequest, user_id: int) -> HttpResponseBase:
 def _links(request: ConsoleRequest, users: list[User]) -> HttpResponseBase:
     made = []
     for user in users:
-        secret = request.platform.accounts.issue_sign_in_link(user.get_username())
+        secret = request.platform.credentials.sign_in_link(operator_of(request), user.get_username())
         made.append((user, request.build_absolute_uri(reverse("sign-in-link", args=[secret]))))
-        _audit(request, "user.sign_in_link", user.get_username())
     answer = TemplateResponse(
         request, "admin/platform/sign_in_links.html", context(request, _("Sign-in link"), links=made)
     )

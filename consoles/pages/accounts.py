@@ -7,18 +7,20 @@ from datetime import timedelta
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import get_user_model, login, update_session_auth_hash
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.forms import SetPasswordForm as SetPassword
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.cache import cache
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from consoles.identity import address_of
+from consoles.identity import address_of, session_actor
 from consoles.pages.doors import signed_in, takes
 from consoles.pages.request import PageRequest
+from faasweb.bootstrap import get_platform
 from faasweb.domain import clock
 from faasweb.domain.access import Actor, Scope
 from faasweb.domain.errors import FaaswebError
@@ -48,12 +50,28 @@ class SignIn(LoginView):
         cache.incr(self._key())
         return self.render_to_response(self.get_context_data(form=form), status=422)
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        _entered(self.request, "password")
+        return answer
+
     def _key(self) -> str:
         return f"sign-in-failures:{address_of(self.request)}"
 
 
+def _entered(request: HttpRequest, by: str) -> None:
+    actor = session_actor(request.user, address_of(request))
+    if actor is not None:
+        get_platform().credentials.entered(actor, by)
+
+
 class SignOut(LogoutView):
     next_page = "sign-in"
+
+    def post(self, request: PageRequest, *args: object, **kwargs: object) -> HttpResponseBase:  # type: ignore[override]
+        if request.actor is not None:
+            request.platform.accounts.audit(request.actor, "user.sign_out", request.actor.name)
+        return super().post(request, *args, **kwargs)
 
 
 @takes("GET")
@@ -69,6 +87,7 @@ def redeem_link(request: PageRequest, secret: str) -> HttpResponseBase:
         return render(request, "accounts/sign_in_link.html", {"secret": None}, status=410)
     user = get_user_model().objects.get(pk=user_id)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    _entered(request, "link")
     return redirect("account" if not user.has_usable_password() else "workspace-list")
 
 
@@ -138,7 +157,7 @@ def create_token(request: PageRequest, actor: Actor) -> HttpResponseBase:
         return _account(request, actor, form, SetPassword(_user(request)), status=422)
     days = form.cleaned_data["days"]
     try:
-        _token, secret = request.platform.accounts.issue_token(
+        _token, secret = request.platform.credentials.issue_token(
             actor,
             form.cleaned_data["name"],
             scopes=frozenset(Scope(scope) for scope in form.cleaned_data["scopes"]),
@@ -153,7 +172,7 @@ def create_token(request: PageRequest, actor: Actor) -> HttpResponseBase:
 @takes("POST")
 @signed_in
 def revoke_token(request: PageRequest, actor: Actor, token_id: int) -> HttpResponseBase:
-    request.platform.accounts.revoke_token(actor, token_id)
+    request.platform.credentials.revoke_token(actor, token_id)
     messages.success(request, _("The token is revoked."))
     return redirect("account")
 
@@ -166,5 +185,6 @@ def set_password(request: PageRequest, actor: Actor) -> HttpResponseBase:
         return _account(request, actor, TokenForm(), form, status=422)
     form.save()
     update_session_auth_hash(request, _user(request))
+    request.platform.accounts.audit(actor, "user.set_password", actor.name)
     messages.success(request, _("Your password is set."))
     return redirect("account")

@@ -46,6 +46,7 @@ def takes(*methods: str) -> Callable[[UrlView], UrlView]:
                 raise MethodNotAllowed(_("Nothing can be read here: go back to the page before."), allowed=allowed)
             return _for_one_reader(view(request, *args, **kwargs))
 
+        door.methods = methods  # type: ignore[attr-defined]  # for tests that walk all pages
         return door
 
     return decorate

@@ -11,6 +11,7 @@ ROOT_URLCONF = __name__
 ALLOWED_HOSTS = ["127.0.0.1"]
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware", "django.middleware.gzip.GZipMiddleware"]
 EDGE_MIDDLEWARE: list[str] = []
+CORS_ORIGINS: list[str] = []
 
 
 def received(request: HttpRequest) -> HttpResponse:

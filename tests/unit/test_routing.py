@@ -147,3 +147,35 @@ def test_the_web_stack_alone_keeps_the_same_door(environ, status):
 
     BoundedWsgi(app)(environ, lambda line, headers: answers.append(line))
     assert answers == [status]
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "readable"),
+    [
+        ("/api/workspaces", b"https://page.example", True),
+        ("/api/workspaces", b"https://other.example", False),
+        ("/workspaces", b"https://page.example", False),
+    ],
+)
+def test_a_page_of_a_listed_origin_can_read_what_the_api_refuses_at_the_door(path, origin, readable):
+    origins = ["https://page.example"]
+    sent: list[Any] = []
+
+    async def receive():
+        raise AssertionError("a body that is too large is not read")
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-length", b"8388609"), (b"origin", origin)]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
+    asyncio.run(Router(edge=named("edge", []), web=named("web", []), origins=origins)(scope, receive, send))
+    found = dict(sent[0]["headers"])
+    assert sent[0]["status"] == 413
+    assert (found.get(b"access-control-allow-origin") == origin) is readable
+    assert (b"vary" in found) is path.startswith("/api/")
+
+    answers: list[Any] = []
+    environ = {"PATH_INFO": path, "CONTENT_LENGTH": "8388609", "HTTP_ORIGIN": origin.decode()}
+    BoundedWsgi(lambda *_: [], origins)(environ, lambda line, headers: answers.append(dict(headers)))
+    assert (answers[0].get("access-control-allow-origin") == origin.decode()) is readable

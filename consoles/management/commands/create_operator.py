@@ -7,6 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from consoles.signin import link_for, own_address
+from faasweb.bootstrap import get_platform
+from faasweb.domain.access import SYSTEM_ACTOR
 from faasweb.domain.errors import FaaswebError
 
 
@@ -32,6 +34,7 @@ class Command(BaseCommand):
         user = existing or user
         user.is_staff = user.is_superuser = user.is_active = True
         user.save()
+        get_platform().accounts.audit(SYSTEM_ACTOR, "user.make_operator", user.get_username())
         try:
             self.stdout.write(link_for(user.get_username(), options["url"]))
         except FaaswebError as exc:

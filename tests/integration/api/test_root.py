@@ -146,3 +146,15 @@ def test_the_page_of_the_description_fetches_nothing_from_elsewhere(embedded):
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page)
     assert not re.search(r"<script(?![^>]*(?:src=|application/json))", page)
     assert "/openapi.json" in page
+
+
+def test_head_answers_like_get_without_the_body(ada, workspace):
+    for path in (f"/api/workspaces/{workspace.id}", "/api/workspaces", "/api/workspaces/ws-22222222", "/api/nothing"):
+        got, head = ada.get(path), ada.call("HEAD", path)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head["Content-Type"] == got["Content-Type"]
+        assert int(head["Content-Length"]) == len(got.content)
+
+
+def test_what_can_t_be_read_has_no_head_either(ada):
+    assert ada.call("HEAD", "/api/v1/push").status_code == 405
