@@ -257,7 +257,7 @@ def _builder(code: CodeStore, registry: ImageRegistry, toolchain: Toolchain) -> 
         )
     from faasweb.adapters.builder.local import LocalBuilder
 
-    return LocalBuilder(toolchain, code, registry)
+    return LocalBuilder(toolchain, code, registry, for_images=settings.RUNTIME != "embedded")
 
 
 def _builder_service() -> httpx.Client:

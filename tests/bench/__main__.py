@@ -19,6 +19,7 @@ from functools import partial
 import httpx
 import psutil
 
+from tests.bench import images
 from tests.bench.client import Load, measure, request_bytes
 from tests.bench.machine import ROOT, Machine, csrf, until
 
@@ -168,6 +169,12 @@ class Bench:
                     total += sum(len(chunk) for chunk in answer.iter_raw())
         return total
 
+    def push(self) -> Iterator[Row]:
+        """Images: to a registry on this machine and back, and from there to a first answer."""
+        if not self.deployed:
+            list(self.deploy())
+        yield from images.rows(self.machine, self.workspace, code(99))
+
     def memory(self) -> Iterator[Row]:
         """300 functions, each live and called."""
         from faasweb.wasmhost.live import read_release, write_release
@@ -217,7 +224,7 @@ def shown(load: Load) -> str:
     return f"{load.rate:.0f}/s, p50 {load.percentile(0.5):.1f} ms, p95 {load.percentile(0.95):.1f} ms{failed}"
 
 
-SECTIONS = ("draft", "deploy", "invoke", "pages", "memory", "api")
+SECTIONS = ("draft", "deploy", "invoke", "push", "pages", "memory", "api")
 
 
 def main() -> None:

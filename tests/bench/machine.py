@@ -34,7 +34,8 @@ class Machine:
         self.data = Path(self.folder.name)
         self.port = free_port()
         self.lines: list[str] = []
-        self.environment = os.environ | {"PORT": str(self.port), "FAASWEB_DATA": str(self.data), "FAASWEB_OPEN": "1"}
+        given = {"FAASWEB_DATA": str(self.data), "FAASWEB_OPEN": "1", "FAASWEB_REGISTRIES": "*"}
+        self.environment = os.environ | given | {"PORT": str(self.port)}
 
     def __enter__(self) -> Machine:
         self.process = subprocess.Popen(

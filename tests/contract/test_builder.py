@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -129,6 +129,16 @@ def test_a_build_with_a_push_target_is_pushed_under_its_tag(builder, said, tmp_p
 def test_a_target_without_a_tag_gets_the_tag_of_the_task(builder, said):
     build = builder.advance(a_build(PushTarget()), SOURCE, said).build
     assert build.image.startswith(f"local/greet:task-{build.id}@sha256:")
+
+
+def test_where_functions_run_as_images_their_builds_are_pushed_too(toolchain, code, said, tmp_path):
+    builder = LocalBuilder(toolchain, code, LayoutRegistry(tmp_path / "registry"), for_images=True)
+    upload = a_build()
+    assert builder.advance(upload, SOURCE, said).build.image is None
+    of_function = replace(upload, function_id="fn-1")
+    image = builder.advance(of_function, SOURCE, said).build.image
+    assert image is not None
+    assert image.startswith(f"local/greet:task-{upload.id}@sha256:")
 
 
 def test_a_repeated_build_gives_the_same_image(builder, said):

@@ -101,7 +101,8 @@ def embedded(tmp_path, settings, monkeypatch, registries):
     code = FilesystemCodeStore(tmp_path / "code")
     runtime, toolchain = InProcessRuntime(code), SyntaxToolchain(tmp_path / "toolchain")
     rules = RegistryRules(tuple(registries))
-    elsewhere = OciRegistry(httpx.Client(timeout=30), PlatformCredentials(rules, "", ""))
+    client = httpx.Client(timeout=30)
+    elsewhere = OciRegistry(client, PlatformCredentials(rules, "", ""))
     registry = Registries(LayoutRegistry(tmp_path / "registry"), elsewhere, rules)
     queue = InlineQueue(run_task, at_once=False)
     adapters = Adapters(
@@ -121,6 +122,7 @@ def embedded(tmp_path, settings, monkeypatch, registries):
     monkeypatch.setattr(bootstrap, "adapters_from_settings", lambda: adapters)
     bootstrap.get_platform.cache_clear()
     yield Embedded(bootstrap.get_platform(), runtime, toolchain, queue, tmp_path)
+    client.close()
     bootstrap.get_platform.cache_clear()
 
 

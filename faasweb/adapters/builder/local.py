@@ -29,12 +29,14 @@ class LocalBuilder:
     """One step: check, compile, store the component and push the image when the build asks for it.
 
     Every part may be repeated: the toolchain keeps what it compiled, and storing or pushing the same component again
-    changes nothing. So a build whose worker died simply begins anew.
+    changes nothing. So a build whose worker died simply begins anew. With ``for_images`` functions run where images are
+    pulled: then their builds are pushed too, to the default registry.
     """
 
     toolchain: Toolchain
     code: CodeStore
     registry: ImageRegistry
+    for_images: bool = False
 
     def advance(self, build: Build, source: Source, say: Say) -> Progress:
         """A finished build. Source that does not compile, and a registry that says no, make a failed one.
@@ -63,9 +65,10 @@ class LocalBuilder:
         artifact = Artifact(made.digest, made.size, f"build-artifacts/{build.id}/app.wasm")
         self.code.put_file(artifact.key, made.path)
         say("build", f"component of {made.size / 1e6:.1f} MB, {made.digest}")
-        if build.push is None:
+        target = build.push or (PushTarget() if self.for_images and build.function_id else None)
+        if target is None:
             return build.done(artifact, None)
-        return self._pushed(build.built(artifact), build.push, made, artifact, say)
+        return self._pushed(build.built(artifact), target, made, artifact, say)
 
     def _pushed(self, build: Build, target: PushTarget, component: Component, artifact: Artifact, say: Say) -> Build:
         """``created_at`` is the build's own time, so that a repeated push gives the same image again."""
