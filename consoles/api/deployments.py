@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from faasweb.domain import names
 from faasweb.domain.access import Need
 from faasweb.domain.builds import Build
 from faasweb.domain.deployments import Deployment
-from faasweb.domain.errors import NotFound, Unavailable
+from faasweb.domain.errors import NotAllowed, NotFound, Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.ids import DEFAULT_WORKSPACE
 from faasweb.domain.spinapps import AppOptions
@@ -124,6 +125,10 @@ def _find(request: ConsoleRequest, body: DeployIn) -> tuple[Function, Build | No
 
 def _build_of(request: ConsoleRequest, image: str) -> Build:
     """The build behind an image, in whichever workspace the caller may change."""
+    with contextlib.suppress(NotFound, NotAllowed):
+        build = request.platform.builds.find_by_image(image)
+        allow(request, build.workspace_id, Need.WRITE)
+        return build
     for workspace_id in _workspaces(request):
         try:
             build = request.platform.builds.by_image(workspace_id, image)

@@ -122,11 +122,23 @@ class Builds:
         return self.repository.list(workspace_id, limit)
 
     def by_image(self, workspace_id: str, image: str) -> Build:
-        """The newest finished build that was pushed as ``image``. NotFound."""
+        """The newest finished build of the workspace that was pushed as ``image``. NotFound.
+
+        Found at once by the image's own item, unless another workspace pushed the same name later, or an earlier
+        release made the build: then among the newest of the workspace.
+        """
+        with contextlib.suppress(NotFound):
+            build = self.repository.find_by_image(image)
+            if build.workspace_id == workspace_id:
+                return build
         for build in self.repository.list(workspace_id, 200):
             if build.image and image in (build.image, build.image.partition("@")[0]):
                 return build
         raise NotFound(f"Image {image} was not built in this workspace", image=image)
+
+    def find_by_image(self, image: str) -> Build:
+        """The newest finished build of any workspace that was pushed as ``image``. NotFound."""
+        return self.repository.find_by_image(image)
 
     def log(self, build_id: str, after: int = 0) -> Sequence[LogLine]:
         return self.repository.read_log(build_id, after)

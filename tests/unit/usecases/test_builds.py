@@ -229,6 +229,21 @@ def test_the_newest_build_of_an_image_is_found_with_and_without_its_digest(world
         found(world.workspace.id, "registry/greet:v2")
 
 
+def test_an_image_is_found_whatever_was_built_since_and_whoever_pushed_the_same_name(world: World, monkeypatch):
+    image = "registry/greet:v1@sha256:1"
+    mine = submit(world)
+    world.stored.builds.save(now(world, mine).done(None, image))
+    there = world.platform.workspaces.create(ANNA, "Another")
+    theirs = world.platform.builds.submit(ANNA, there.id, "greet", Source.single(HELLO), "greet.py")
+    found = world.platform.builds
+    monkeypatch.setattr(type(world.stored.builds), "list", lambda *_: [])
+    assert found.by_image(world.workspace.id, image).id == found.find_by_image(image).id == mine.id
+    monkeypatch.undo()
+    world.stored.builds.save(now(world, theirs).done(None, "registry/greet:v1@sha256:2"))
+    assert found.find_by_image("registry/greet:v1").id == theirs.id
+    assert found.by_image(world.workspace.id, "registry/greet:v1").id == mine.id
+
+
 # --- heartbeats and logs -----------------------------------------------------------------------------------------
 
 
