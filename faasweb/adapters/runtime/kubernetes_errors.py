@@ -109,6 +109,8 @@ class FieldsOwned(Exception):
 
 def error_of(refusal: Refusal) -> FaaswebError | FieldsOwned:
     match refusal.status:
+        case status if status < 400:
+            return Unavailable("What answers at the cluster's address is no Kubernetes API server.")
         case 401:
             return ClusterRefused(
                 "The Kubernetes cluster does not accept who we are: renew the kubeconfig or the token in it."
