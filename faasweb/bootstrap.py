@@ -19,6 +19,7 @@ from faasweb.ports import (
     Cluster,
     CodeStore,
     DraftRunner,
+    FunctionRepository,
     ImageRegistry,
     LogStore,
     MetricStore,
@@ -154,10 +155,11 @@ def adapters_from_settings() -> Adapters:
     registry = _registry()
     wasm = _wasm_runtime(code)
     toolchain = _toolchain()
+    repositories = _repositories()
     return Adapters(
-        repositories=_repositories(),
+        repositories=repositories,
         code=code,
-        builder=_builder(code, registry, toolchain),
+        builder=_builder(code, registry, toolchain, repositories.functions),
         registry=registry,
         runtime=_runtime(wasm),
         drafts=wasm,
@@ -244,7 +246,7 @@ def _toolchain() -> SpinToolchain:
     return SpinToolchain(settings.CACHE_DIR, index=index)
 
 
-def _builder(code: CodeStore, registry: ImageRegistry, toolchain: Toolchain) -> Builder:
+def _builder(code: CodeStore, registry: ImageRegistry, toolchain: Toolchain, functions: FunctionRepository) -> Builder:
     if settings.BUILDER_SERVICE_URL:
         from faasweb.adapters.builder.http import HttpBuilder
 
@@ -257,7 +259,7 @@ def _builder(code: CodeStore, registry: ImageRegistry, toolchain: Toolchain) -> 
         )
     from faasweb.adapters.builder.local import LocalBuilder
 
-    return LocalBuilder(toolchain, code, registry, for_images=settings.RUNTIME != "embedded")
+    return LocalBuilder(toolchain, code, registry, functions if settings.RUNTIME != "embedded" else None)
 
 
 def _builder_service() -> httpx.Client:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from faasweb.adapters.codestore.filesystem import FilesystemCodeStore
 from faasweb.adapters.registry.layout import LayoutRegistry
 from faasweb.domain.builds import Build, BuildStatus, Diagnostic, PushTarget
 from faasweb.domain.errors import FaaswebError, InvalidInput, NotAllowed, TooLarge, Unauthenticated, Unavailable
+from faasweb.domain.functions import Function, FunctionSettings
 from faasweb.domain.source import Source
 from faasweb.ports import Builder, BuildFailure, Check, Component, Image, Say, Site
 
@@ -131,14 +133,26 @@ def test_a_target_without_a_tag_gets_the_tag_of_the_task(builder, said):
     assert build.image.startswith(f"local/greet:task-{build.id}@sha256:")
 
 
-def test_where_functions_run_as_images_their_builds_are_pushed_too(toolchain, code, said, tmp_path):
-    builder = LocalBuilder(toolchain, code, LayoutRegistry(tmp_path / "registry"), for_images=True)
+@dataclass
+class OneFunction:
+    function: Function
+
+    def find(self, function_id: str) -> Function:
+        return self.function
+
+
+def test_where_functions_run_as_images_their_builds_are_pushed_too_with_their_settings(toolchain, code, said, tmp_path):
+    registry, hosts = LayoutRegistry(tmp_path / "registry"), ("https://api.example.com",)
+    settings = FunctionSettings(allowed_outbound_hosts=hosts)
+    functions: Any = OneFunction(Function.create("ws-1", "greet", "", settings, SOURCE))
+    builder = LocalBuilder(toolchain, code, registry, functions)
     upload = a_build()
     assert builder.advance(upload, SOURCE, said).build.image is None
     of_function = replace(upload, function_id="fn-1")
     image = builder.advance(of_function, SOURCE, said).build.image
     assert image is not None
     assert image.startswith(f"local/greet:task-{upload.id}@sha256:")
+    assert registry.pull(image, tmp_path / "pulled.wasm", said).allowed_outbound_hosts == hosts
 
 
 def test_a_repeated_build_gives_the_same_image(builder, said):

@@ -85,3 +85,18 @@ def test_an_answer_that_was_meant_is_not_logged_as_an_error_and_a_defect_is(tmp_
     told = read_settings(tmp_path, LOG).stderr
     assert "Service Unavailable" not in told
     assert "ValueError: a defect" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("FAASWEB_REGISTRIES", "ghcr.io,*.example.com"), ("FAASWEB_REGISTRIES", "user@host"), ("ECR_REGISTRY_URL", "a b")],
+)
+def test_a_registry_that_can_not_be_meant_stops_the_start(tmp_path, name, value):
+    assert f"{name}: " in last_line(read_settings(tmp_path, **{name: value}))
+
+
+def test_the_password_of_registries_can_be_mounted_as_a_file(tmp_path):
+    (tmp_path / "password").write_text("hunter2\n")
+    program = "import faasweb.settings as s; print(s.REGISTRY_PASSWORD)"
+    result = read_settings(tmp_path, program, FAASWEB_REGISTRY_PASSWORD_FILE=str(tmp_path / "password"))
+    assert result.stdout == "hunter2\n"

@@ -12,6 +12,7 @@ from faasweb.ports import (
     Check,
     CodeStore,
     Component,
+    FunctionRepository,
     Image,
     ImageRegistry,
     Progress,
@@ -29,14 +30,14 @@ class LocalBuilder:
     """One step: check, compile, store the component and push the image when the build asks for it.
 
     Every part may be repeated: the toolchain keeps what it compiled, and storing or pushing the same component again
-    changes nothing. So a build whose worker died simply begins anew. With ``for_images`` functions run where images are
-    pulled: then their builds are pushed too, to the default registry.
+    changes nothing. So a build whose worker died simply begins anew. ``functions`` is given where functions run as images:
+    then their builds are pushed too, to the default registry, with the settings that a runtime can only read there.
     """
 
     toolchain: Toolchain
     code: CodeStore
     registry: ImageRegistry
-    for_images: bool = False
+    functions: FunctionRepository | None = None
 
     def advance(self, build: Build, source: Source, say: Say) -> Progress:
         """A finished build. Source that does not compile, and a registry that says no, make a failed one.
@@ -65,7 +66,7 @@ class LocalBuilder:
         artifact = Artifact(made.digest, made.size, f"build-artifacts/{build.id}/app.wasm")
         self.code.put_file(artifact.key, made.path)
         say("build", f"component of {made.size / 1e6:.1f} MB, {made.digest}")
-        target = build.push or (PushTarget() if self.for_images and build.function_id else None)
+        target = build.push or (PushTarget() if self.functions and build.function_id else None)
         if target is None:
             return build.done(artifact, None)
         return self._pushed(build.built(artifact), target, made, artifact, say)
@@ -77,6 +78,7 @@ class LocalBuilder:
             target.tag or f"task-{build.id}",
             component.path,
             build.created_at,
+            self.functions.find(build.function_id).settings if self.functions and build.function_id else None,
             registry=target.registry,
             username=target.username,
             password=target.password,
