@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
 from faasweb.adapters.runtime.kubernetes_cluster import KubernetesCluster
 from faasweb.adapters.runtime.kubernetes_connection import ClusterAddress, Connection
@@ -14,6 +16,7 @@ from faasweb.domain.functions import EnvironmentVariable
 from faasweb.domain.spinapps import AppDefaults, AppOptions, AppSpec
 from tests.contract.kubernetes_world import AUTOSCALERS, DEPLOYMENTS, SECRETS, SPINAPPS, Operator
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGE = "registry.example.com/apps/greet"
 RULES = [
     {"apiGroups": ["core.spinkube.dev"], "resources": ["spinapps"], "verbs": ["get", "list", "patch"]},
@@ -381,6 +384,35 @@ def test_a_missing_namespace_is_told_also_to_who_has_rights_in_others_only(kuber
             cluster.apply(replace(greet, namespace="no-such-ns"))
         refused = told.value
     assert str(refused) == "Namespace 'no-such-ns' not found"
+
+
+def test_the_role_that_we_ship_allows_all_of_it(kubernetes, operator, greet):
+    documents = yaml.safe_load_all((ROOT / "deploy" / "k8s" / "base" / "rbac.yaml").read_text())
+    rules = next(
+        item["rules"] for item in documents if item["kind"] == "Role" and item["metadata"]["name"] == "deployer"
+    )
+    cluster = limited(kubernetes, operator.namespace, rules)
+    secret = replace(greet, variables=(EnvironmentVariable("API_KEY", "s3cret"),))
+    until = time.monotonic() + 20
+    while True:
+        try:
+            cluster.apply(secret)
+            break
+        except ClusterRefused:  # rights take a moment to be known
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    operator.reconcile("greet")
+    status = cluster.apply(asking(replace(secret, variables=()), autoscaling=False))
+    assert status.service_status == "found"
+    assert status.notes == ()
+    assert status.problems == ("the new pods are being started",)
+    assert "tolerations" in operator.get(DEPLOYMENTS, "greet")["spec"]["template"]["spec"]
+    cluster.apply(secret)
+    assert [app.name for app in cluster.list(operator.namespace)] == ["greet"]
+    cluster.remove(operator.namespace, "greet", "fn-a1b2c3d4")
+    assert operator.get(SPINAPPS, "greet") is None
+    assert operator.get(AUTOSCALERS, "greet-hpa") is None
+    assert operator.get(SECRETS, "greet-variables") is None
 
 
 def test_a_wrong_token_is_told(kubernetes, greet):
