@@ -30,8 +30,8 @@ class LocalBuilder:
     """One step: check, compile, store the component and push the image when the build asks for it.
 
     Every part may be repeated: the toolchain keeps what it compiled, and storing or pushing the same component again
-    changes nothing. So a build whose worker died simply begins anew. ``functions`` is given where functions run as images:
-    then their builds are pushed too, to the default registry, with the settings that a runtime can only read there.
+    changes nothing. So a build whose worker died simply begins anew. ``functions`` is given where functions run as
+    images: then their builds are pushed too, to the default registry, with the settings that are only read there.
     """
 
     toolchain: Toolchain
