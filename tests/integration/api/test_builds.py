@@ -2,7 +2,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from faasweb.domain.access import Role
+from faasweb.domain.errors import NamespaceMissing
 from faasweb.domain.source import Source
+from faasweb.domain.spinapps import AppOptions
 from tests.integration.conftest import HELLO, Api, assert_error, base64_of
 
 pytestmark = pytest.mark.django_db
@@ -252,6 +254,31 @@ def test_what_a_deployment_chooses_reaches_the_runtime_and_stays_until_it_is_giv
         "tolerations": [{"key": "gpu", "tolerationSeconds": 5}],
         "cpu_limit": "1",
     }
+
+
+def test_the_endpoint_in_a_cluster_is_the_bare_name_of_its_service(ada, embedded, built, greet, monkeypatch):
+    served = "http://greet.default.svc.cluster.local"
+    switch = embedded.runtime.switch
+    monkeypatch.setattr(embedded.runtime, "switch", lambda release: switch(release) or served)
+    body = {"namespace": "default", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
+
+    answer = ada.post("/api/v1/deploy", body).json()
+
+    assert (answer["service_status"], answer["endpoint"]) == ("found", "greet.default.svc.cluster.local")
+    assert ada.get(f"/api/functions/{greet['id']}").json()["invocationUrl"] == served
+
+
+def test_a_namespace_that_is_missing_is_told_before_anything_begins(ada, embedded, built, greet, monkeypatch):
+    def refuse(options: AppOptions) -> None:
+        raise NamespaceMissing.of(options.namespace or "")
+
+    monkeypatch.setattr(embedded.runtime, "check_options", refuse)
+    body = {"namespace": "xxx", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
+
+    error = assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", "namespace")
+
+    assert error["message"] == "Namespace 'xxx' not found"
+    assert ada.get(f"/api/functions/{greet['id']}").json()["lastDeployed"] is None
 
 
 @pytest.mark.parametrize("app_name", [None, "greet", "Greet"])
