@@ -17,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 from faasweb.bootstrap import Platform
 from faasweb.domain import errors
 from faasweb.domain.access import Actor
+from faasweb.domain.functions import Function
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class ConsoleRequest(HttpRequest):
 
     platform: Platform
     actor: Actor | None
+    function: Function | None  # where the door has looked it up already
     request_id: str
     htmx: HtmxDetails
     csp_nonce: str

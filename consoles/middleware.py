@@ -173,7 +173,7 @@ class WithPlatform:
 def provide(request: HttpRequest) -> None:
     typed = cast("ConsoleRequest", request)
     typed.platform = cast("Platform", SimpleLazyObject(get_platform))
-    typed.actor = None
+    typed.actor = typed.function = None
 
 
 def _error_page(request: HttpRequest, error: FaaswebError) -> HttpResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.http import HttpRequest
 from ninja.security.base import AuthBase
 
@@ -34,13 +36,29 @@ class Caller(AuthBase):
         return actor
 
 
-class AsyncCaller(Caller):
-    """The same for invocations: they have a limit of their own, and leave the event loop to others."""
+class Invoker(Caller):
+    """The same for invocations: they have a limit of their own, and leave the event loop to others.
+
+    The function that the path names is looked up on the same thread: see ``function_of``.
+    """
 
     calls = ratelimits.invocations
 
     async def __call__(self, request: HttpRequest) -> Actor:  # type: ignore[override]
-        return await in_thread(super().__call__, request)
+        return await in_thread(self._enter, cast("ConsoleRequest", request))
+
+    def _enter(self, request: ConsoleRequest) -> Actor:
+        actor = super().__call__(request)
+        named = request.resolver_match.kwargs if request.resolver_match else {}
+        request.function = function_at(request, named.get("workspace_id"), named["function_id"], Need.INVOKE)
+        return actor
+
+
+def function_of(request: ConsoleRequest) -> Function:
+    """What ``Invoker`` found."""
+    if request.function is None:
+        raise TypeError("this operation has no Invoker")
+    return request.function
 
 
 def actor_of(request: ConsoleRequest) -> Actor:

@@ -9,19 +9,18 @@ from django.http import HttpResponse
 from django.http.request import RawPostDataException
 from ninja import P, QueryEx, Router
 
-from consoles.api.doors import AsyncCaller, function_at
+from consoles.api.doors import Invoker, function_of
 from consoles.api.executions import ExecutionOut
 from consoles.api.wire import refuse_constant
-from consoles.http import ConsoleRequest, in_thread, json_answer
+from consoles.http import ConsoleRequest, json_answer
 from consoles.identity import address_of
-from faasweb.domain.access import Need
 from faasweb.domain.errors import InvalidInput
 from faasweb.domain.executions import RecordedBody
 from faasweb.domain.functions import METHODS, Function
 from faasweb.domain.invocations import InvocationRequest
 from faasweb.usecases.invocations import method_for
 
-router = Router(by_alias=True, auth=AsyncCaller())
+router = Router(by_alias=True, auth=Invoker())
 ANY_JSON = {"requestBody": {"required": False, "content": {"application/json": {"schema": {}}}}}
 ANSWER_LIMIT = 6 * 1024 * 1024  # bytes; what a function answers beyond it is shown as cut text
 Method = QueryEx[str | None, P(description="Default: POST when the function allows it, else its first method")]
@@ -38,8 +37,7 @@ async def invoke_function(
     request: ConsoleRequest, workspace_id: str, function_id: str, method: Method = None, path: Path = "/"
 ) -> HttpResponse:
     """Call it with any JSON and get the record of the call, also when the function itself answered 4xx or 5xx."""
-    function = await in_thread(function_at, request, workspace_id, function_id, Need.INVOKE)
-    return await _invoke(request, function, method, path)
+    return await _invoke(request, function_of(request), method, path)
 
 
 @router.post(
@@ -51,8 +49,7 @@ async def invoke_function(
 async def invoke_function_by_id(
     request: ConsoleRequest, function_id: str, method: Method = None, path: Path = "/"
 ) -> HttpResponse:
-    function = await in_thread(function_at, request, None, function_id, Need.INVOKE)
-    return await _invoke(request, function, method, path)
+    return await _invoke(request, function_of(request), method, path)
 
 
 async def _invoke(request: ConsoleRequest, function: Function, method: str | None, path: str) -> HttpResponse:
