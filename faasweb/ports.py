@@ -17,6 +17,7 @@ from faasweb.domain.deployments import Deployment
 from faasweb.domain.executions import Execution
 from faasweb.domain.functions import Function, FunctionRef, FunctionSettings
 from faasweb.domain.invocations import Head, InvocationRequest, Report
+from faasweb.domain.manifest import SpinManifest
 from faasweb.domain.source import Source
 from faasweb.domain.spinapps import NO_OPTIONS, AppOptions, AppSpec, AppStatus, LiveApp
 from faasweb.domain.telemetry import CpuUsage, LogPage
@@ -448,7 +449,8 @@ class Image:
     """A Spin application as an OCI artifact: one component, one HTTP trigger at ``/...``.
 
     ``registry`` is where it goes, ``host[:port]/repository``; a host alone gets a repository for each application, and
-    empty is the product's own. Without a password the platform's credentials are used.
+    empty is the product's own. Without a password the platform's credentials are used. ``manifest`` is what the
+    application's own one says, if there is one: its route, texts and stores.
     """
 
     app_name: str
@@ -456,6 +458,7 @@ class Image:
     component: Path
     created_at: datetime
     settings: FunctionSettings | None = None
+    manifest: SpinManifest | None = None
     registry: str = ""
     username: str = ""
     password: str = field(default="", repr=False)

@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from consoles.api import builds, deployments, executions, functions, invocations, observing, tokens, workspaces
+from consoles.api import builds, deployments, executions, functions, invocations, observing, sources, tokens, workspaces
 from consoles.api.doors import Caller
 from consoles.api.wire import CompactJson, StrictJson
 from consoles.http import error_answer, plain_error
@@ -33,6 +33,7 @@ api = JsonApi(
 )
 api.add_router("/workspaces", workspaces.router, tags=["workspaces"])
 api.add_router("", functions.router, tags=["functions"])
+api.add_router("", sources.router, tags=["functions"])
 api.add_router("", invocations.router, tags=["functions"])
 api.add_router("", executions.router, tags=["logs and metrics"])
 api.add_router("", observing.router, tags=["logs and metrics"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 
+from django.core.files import File as DjangoFile
 from django.http import HttpResponse
 from ninja import File, Form, Router, Schema, Status, UploadedFile
 
@@ -10,10 +11,11 @@ from consoles.api.doors import actor_of, allow, build_at, enter
 from consoles.http import ConsoleRequest, json_answer
 from faasweb.domain import names
 from faasweb.domain.access import Need
+from faasweb.domain.archives import ARCHIVE_LIMIT
 from faasweb.domain.builds import Build
 from faasweb.domain.errors import InvalidInput, TooLarge
 from faasweb.domain.ids import DEFAULT_WORKSPACE, short_id
-from faasweb.domain.source import SOURCE_LIMIT, Source
+from faasweb.domain.source import Source
 
 router = Router()
 _TASK_IN_PATH = re.compile(r"s3://[^/]+/build-sources/[^/]+/(?P<task>[0-9a-f-]{36})(?:/.*)?\Z")
@@ -40,14 +42,14 @@ class BuildAndPushIn(BuildIn):
 
 @router.post("/build", response={202: BuildOut}, operation_id="build")
 def build(request: ConsoleRequest, body: Form[BuildIn], file: File[UploadedFile]) -> Status[BuildOut]:
-    """Build an uploaded Python file to WebAssembly; watch the task."""
+    """Build an uploaded .py or .zip file to WebAssembly; watch the task."""
     started = _submit(request, body, file, None)
     return _accepted(request, started, "Build task created")
 
 
 @router.post("/build-and-push", response={202: BuildOut}, operation_id="build_and_push")
 def build_and_push(request: ConsoleRequest, body: Form[BuildAndPushIn], file: File[UploadedFile]) -> Status[BuildOut]:
-    """Build an uploaded Python file and push it as an image; watch the task."""
+    """Build an uploaded .py or .zip file and push it as an image; watch the task."""
     started = _submit(request, body, file, body)
     return _accepted(request, started, "Build and push task created")
 
@@ -86,13 +88,21 @@ def list_tasks(request: ConsoleRequest, workspace_id: str) -> HttpResponse:
 
 
 def _submit(request: ConsoleRequest, body: BuildIn, file: UploadedFile, to: BuildAndPushIn | None) -> Build:
-    """``to`` is None for a build that is not pushed."""
-    workspace_id = body.workspace_id or DEFAULT_WORKSPACE
-    filename, source = read_upload(file)
+    """``to`` is None for a build that is not pushed.
+
+    An archive that can't be built is accepted and its task tells why: clients look for that there.
+    """
+    workspace_id, app_name = body.workspace_id or DEFAULT_WORKSPACE, app_name_for(body.app_name)
+    try:
+        filename, source = read_upload(file)
+    except InvalidInput as exc:
+        if not (file.name or "").endswith(".zip"):
+            raise
+        _enter_workspace(request, workspace_id)
+        return request.platform.builds.reject(actor_of(request), workspace_id, app_name, exc.message)
     _enter_workspace(request, workspace_id)
     images = request.platform.images
     target = images.push_target(source, to.registry_url, to.tag, to.username, to.password) if to else None
-    app_name = app_name_for(body.app_name)
     return request.platform.builds.submit(actor_of(request), workspace_id, app_name, source, filename, target)
 
 
@@ -106,25 +116,19 @@ def _enter_workspace(request: ConsoleRequest, workspace_id: str) -> None:
 
 def _accepted(request: ConsoleRequest, build: Build, message: str) -> Status[BuildOut]:
     path = request.platform.builds.source_location(build)
-    return Status(202, BuildOut(task_id=build.id, status=str(build.status), message=message, source_s3_path=path))
+    return Status(202, BuildOut(task_id=build.id, status="pending", message=message, source_s3_path=path))
 
 
 def read_upload(file: UploadedFile) -> tuple[str, Source]:
-    """Name and text of an uploaded Python file. InvalidInput and TooLarge name the field."""
+    """Name and source of an uploaded .py or .zip file. InvalidInput and TooLarge name the field."""
     name = file.name or ""
-    if not name.endswith(".py"):
-        raise InvalidInput("Upload a .py file: this release builds single Python files only.", field="file")
-    if (file.size or 0) > SOURCE_LIMIT:
-        raise TooLarge(f"The file is larger than {SOURCE_LIMIT:,} bytes.", field="file", limit=SOURCE_LIMIT)
-    try:
-        text = file.read().decode()
-    except UnicodeDecodeError as exc:
-        raise InvalidInput("The file is no UTF-8 text.", field="file") from exc
-    try:
-        source = Source.single(text)
-    except InvalidInput as exc:
-        raise InvalidInput(exc.message, field="file") from exc
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-100:].lstrip("."), source
+    return name, Source.upload(name, upload_content(file))
+
+
+def upload_content(file: DjangoFile[bytes]) -> bytes:
+    if (file.size or 0) > ARCHIVE_LIMIT:
+        raise TooLarge(f"The file is larger than {ARCHIVE_LIMIT:,} bytes.", field="file", limit=ARCHIVE_LIMIT)
+    return bytes(file.read())
 
 
 def app_name_for(text: str) -> str:

@@ -10,7 +10,7 @@ from django.utils.cache import patch_vary_headers
 from consoles.http import plain_error
 
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-EXPOSED = "X-Request-Id, Retry-After"
+EXPOSED = "X-Request-Id, Retry-After, ETag, Content-Disposition"
 PREFLIGHT_LIFETIME_S = 600
 
 

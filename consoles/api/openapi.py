@@ -25,6 +25,8 @@ CONFLICTS = {
     "edit_function_by_id",
     "delete_function",
     "delete_function_by_id",
+    "put_source",
+    "put_source_by_id",
     "deploy",
 }
 FINDS_BY_BODY = {"build", "build_and_push", "push", "deploy"}
@@ -37,7 +39,10 @@ MEANINGS = {
     404: ("NotFound", "It does not exist, or not for this caller."),
     405: ("MethodNotAllowed", "The function does not answer this method."),
     409: ("Conflict", "Somebody changed it meanwhile, or a deployment is in progress."),
-    413: ("TooLarge", "Code over 1 MB, a call's body over 6 MB, a request over 8 MB."),
+    413: (
+        "TooLarge",
+        "A Python file over 1 MB, a zip file over 8 MB (16 MB unpacked), a call's body over 6 MB, a request over 8 MB.",
+    ),
     429: ("RateLimited", "Too many calls; `Retry-After` says when to ask again."),
     500: ("Defect", "A defect; the log has it under the id in the message and in `X-Request-Id`."),
     503: ("Unavailable", "A part did not answer; asking again later may work."),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from faasweb.domain import clock, ids
+from faasweb.domain.functions import FunctionSettings
 
 BUILD_DEADLINE = timedelta(minutes=10)
 ATTEMPT_LIMIT = 3
@@ -81,7 +82,8 @@ class Build:
 
     ``origin`` is the image that its component is pulled from; there is no source then, and both code fields are empty.
     ``external_id`` is the task of a Builder Service that works on it, ``misses`` how often in a row that service did
-    not know the task. ``trouble`` is what it waits for now, a sentence; None while all goes well.
+    not know the task. ``trouble`` is what it waits for now, a sentence; None while all goes well. ``settings`` are what
+    its image says about how to run it, without the values of secrets.
     """
 
     id: str
@@ -104,6 +106,7 @@ class Build:
     image: str | None = None
     error: str | None = None
     diagnostics: Sequence[Diagnostic] = ()
+    settings: FunctionSettings | None = None
     revision: int = 1
 
     @classmethod
@@ -118,6 +121,7 @@ class Build:
         function_id: str | None = None,
         push: PushTarget | None = None,
         origin: str | None = None,
+        settings: FunctionSettings | None = None,
     ) -> Build:
         moment = clock.now()
         return cls(
@@ -132,6 +136,7 @@ class Build:
             function_id=function_id,
             push=push,
             origin=origin,
+            settings=settings.without_secrets() if settings else None,
         )
 
     def attempted(self) -> Build:

@@ -62,6 +62,10 @@ class FunctionSettings:
             allowed_outbound_hosts=_hosts(self.allowed_outbound_hosts),
         )
 
+    def without_secrets(self) -> FunctionSettings:
+        """With the names of secret variables, but not their values."""
+        return replace(self, environment=tuple(v if v.plain else replace(v, value="") for v in self.environment))
+
 
 def _within(value: int, bounds: tuple[int, int], name: str, unit: str) -> int:
     low, high = bounds

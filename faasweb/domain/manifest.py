@@ -112,6 +112,27 @@ class SpinManifest:
         return any(name in self.variables and self.variables[name].secret for name in references(template))
 
 
+def written_manifest(name: str, module: str) -> str:
+    """A ``spin.toml`` for a source that has none."""
+    return f"""\
+spin_manifest_version = 2
+
+[application]
+name = "{name}"
+version = "0.1.0"
+
+[[trigger.http]]
+route = "{ANY_ROUTE}"
+component = "{name}"
+
+[component.{name}]
+source = "app.wasm"
+
+[component.{name}.build]
+command = "componentize-py -w spin-http componentize {module} -o app.wasm"
+"""
+
+
 def references(template: str) -> tuple[str, ...]:
     """The names of variables in a template such as ``{{ host }}/path``."""
     return tuple(_REFERENCE.findall(template))

@@ -175,8 +175,11 @@ class Source:
     @property
     def packed(self) -> bytes:
         """The text of a single file; else a zip file, the same bytes for the same source. ``unpack`` reads both."""
-        if self._is_plain:
-            return self.files[MAIN_FILE].encode()
+        return self.files[MAIN_FILE].encode() if self._is_plain else self.archive
+
+    @property
+    def archive(self) -> bytes:
+        """All files as a zip file, also when there is but one."""
         return write_own(self.files, self.data, b"faasweb " + self.module.encode())
 
     @property

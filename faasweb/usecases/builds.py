@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +8,10 @@ from datetime import timedelta
 
 from faasweb.domain import clock
 from faasweb.domain.access import Actor
-from faasweb.domain.archives import ARCHIVE_LIMIT
 from faasweb.domain.builds import ATTEMPT_LIMIT, Build, LogLine, PushTarget
-from faasweb.domain.errors import Conflict, FaaswebError, InvalidInput, NotFound, TooLarge, Unavailable
+from faasweb.domain.declared import declared
+from faasweb.domain.errors import Conflict, FaaswebError, NotFound, Unavailable
+from faasweb.domain.functions import FunctionSettings
 from faasweb.domain.source import Source
 from faasweb.ports import (
     Accounts,
@@ -59,44 +59,11 @@ class Builds:
         filename: str,
         push: PushTarget | None = None,
     ) -> Build:
-        """A build of a source, to be pushed when ``push`` is given. Returns at once."""
-        return self._submit(actor, workspace_id, app_name, filename, (source.hash, source.packed), push)
-
-    def submit_upload(
-        self,
-        actor: Actor,
-        workspace_id: str,
-        app_name: str,
-        filename: str,
-        content: bytes,
-        push: PushTarget | None = None,
-    ) -> Build:
-        """A build of an uploaded file, whatever it is: one that can't be built makes a build that fails.
-
-        Returns at once. TooLarge for what is not even stored.
-        """
-        if len(content) > ARCHIVE_LIMIT:
-            message = f"The file has {len(content):,} bytes; the limit is {ARCHIVE_LIMIT:,}."
-            raise TooLarge(message, field="file", limit=ARCHIVE_LIMIT)
-        try:
-            code_hash = Source.upload(filename, content).hash
-        except (InvalidInput, TooLarge):
-            code_hash = hashlib.sha256(content).hexdigest()
-        return self._submit(actor, workspace_id, app_name, filename, (code_hash, content), push)
-
-    def _submit(
-        self,
-        actor: Actor,
-        workspace_id: str,
-        app_name: str,
-        filename: str,
-        stored: tuple[str, bytes],
-        push: PushTarget | None,
-    ) -> Build:
-        code_hash, content = stored
-        build = Build.create(workspace_id, app_name, "", code_hash, push=push)
+        """A build of an uploaded source, to be pushed when ``push`` is given. Returns at once."""
+        settings = declared(FunctionSettings(), source.manifest)
+        build = Build.create(workspace_id, app_name, "", source.hash, push=push, settings=settings)
         build = replace(build, code_key=f"{UPLOADS}{workspace_id}/{build.id}/{_key_part(filename)}")
-        self.code.put(build.code_key, content)
+        self.code.put(build.code_key, source.packed)
         self.start(build)
         self.accounts.audit(actor, "build.submit", build.id, {"workspace": workspace_id, "app_name": app_name})
         return build
@@ -144,7 +111,9 @@ class Builds:
         return self.repository.read_log(build_id, after)
 
     def source_location(self, build: Build) -> str:
-        return self.code.location(build.code_key)
+        """Of a rejected upload, where its source would be."""
+        folder = f"{UPLOADS}{build.workspace_id}/{build.id}"
+        return self.code.location(build.code_key) if build.code_key else f"{self.code.location(folder)}/"
 
     def artifact_location(self, build: Build) -> str | None:
         return self.code.location(build.artifact.key) if build.artifact else None

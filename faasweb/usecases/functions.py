@@ -8,7 +8,8 @@ from typing import Any
 
 from faasweb.domain import clock
 from faasweb.domain.access import Actor
-from faasweb.domain.errors import Conflict, InvalidInput, NotFound, Stale, Unavailable
+from faasweb.domain.declared import declared
+from faasweb.domain.errors import Conflict, InvalidInput, NotFound, Stale, TooLarge, Unavailable
 from faasweb.domain.functions import (
     EnvironmentVariable,
     Function,
@@ -17,6 +18,7 @@ from faasweb.domain.functions import (
     FunctionStatus,
 )
 from faasweb.domain.ids import is_function_id
+from faasweb.domain.names import clean_description
 from faasweb.domain.source import MAIN_FILE, Source
 from faasweb.ports import Accounts, CodeStore, Draft, DraftRepository, FunctionRepository, Queue, Runtime
 from faasweb.usecases.releases import Releases
@@ -108,8 +110,14 @@ class Functions:
         description: str | None = None,
         settings: FunctionSettings | None = None,
     ) -> Function:
-        """A new function, not deployed yet. Its code is durable before its item exists."""
-        function = Function.create(workspace_id, name, description, settings or FunctionSettings(), source)
+        """A new function, not deployed yet. Its code is durable before its item exists.
+
+        What its ``spin.toml`` declares is set where ``settings`` do not say otherwise.
+        """
+        manifest = source.manifest
+        settings = declared(settings or FunctionSettings(), manifest)
+        description = description or (manifest.description if manifest else None)
+        function = Function.create(workspace_id, name, description, settings, source)
         self.code.put(function.code_key, source.packed)
         try:
             function = self.repository.add(function)
@@ -144,20 +152,22 @@ class Functions:
 
         Changed settings take effect on what is live at once; changed code waits for the next deployment. Of the
         statuses only active and disabled are anybody's choice: others follow deployments and are passed over.
+        What the code's ``spin.toml`` declares takes effect on settings that were not made by hand.
         """
         if changes.status not in (None, FunctionStatus.ACTIVE, FunctionStatus.DISABLED):
             changes = replace(changes, status=None)
 
-        def save() -> Function:
-            function = self.repository.get(ref)
-            source = self._source_after(function, changes, base)
-            edited = changes.applied(function, source)
+        def save() -> tuple[Function, Function]:
+            before = self.repository.get(ref)
+            source = self._source_after(before, changes, base)
+            edited = changes.applied(before, source)
             if source is not None:
+                edited = self._declared(before, edited, source)
                 self.code.put(edited.code_key, source.packed)  # durable before the item that names it
-            return self.repository.save(edited)
+            return before, self.repository.save(edited)
 
-        function = on_conflict(save)
-        if changes.settings is not None:
+        before, function = on_conflict(save)
+        if changes.settings is not None or function.settings != before.settings:
             self._apply_settings_soon(ref)
         self.accounts.audit(actor, "function.edit", function.id, {"fields": changes.names()})
         return function
@@ -169,12 +179,28 @@ class Functions:
             raise Stale("Somebody saved this function meanwhile.", current_hash=function.code_hash)
         return source
 
+    def _declared(self, before: Function, edited: Function, source: Source) -> Function:
+        """With what the ``spin.toml`` of the source declares."""
+        manifest, saved = source.manifest, self._readable(before)
+        declared_before = saved.manifest if saved else None
+        settings = declared(edited.settings, manifest, declared_before).checked()
+        edited = replace(edited, settings=settings)
+        untold = ("", declared_before.description if declared_before else "")
+        if manifest and manifest.description and edited.description in untold:
+            edited = replace(edited, description=clean_description(manifest.description))
+        return edited
+
+    def _readable(self, function: Function) -> Source | None:
+        """The saved code; None when it can't be read any more, or says something that is not valid any more."""
+        try:
+            source = self.with_source(function).source
+            return source.checked() if source and not source.is_single else source
+        except (InvalidInput, TooLarge, NotFound):
+            return None
+
     def _with_text(self, function: Function, text: str) -> Source:
         """Code that can't be read any more is replaced as a whole."""
-        try:
-            saved = self.with_source(function).source
-        except (InvalidInput, NotFound):
-            saved = None
+        saved = self._readable(function)
         return saved.with_text(text) if saved else Source.single(text)
 
     def _apply_settings_soon(self, ref: FunctionRef) -> None:

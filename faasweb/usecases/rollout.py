@@ -144,6 +144,7 @@ class Rollout:
             build_id=deployment.build_id,
             function_id=function.id,
             origin=deployment.image,
+            settings=function.settings,
         )
 
     # building

@@ -22,6 +22,7 @@ from faasweb.domain.errors import (
     TooLarge,
     Unavailable,
 )
+from faasweb.domain.manifest import MANIFEST, written_manifest
 from faasweb.domain.source import MAIN_FILE, Source
 from faasweb.ports import BuildFailure, Check, CodeStore, Progress, Say, Site, Toolchain
 
@@ -94,7 +95,7 @@ class HttpBuilder:
             "POST",
             "/api/v1/build" if target is None else "/api/v1/build-and-push",
             data=form,
-            files={"file": (MAIN_FILE, source.text.encode(), "text/x-python")},
+            files={"file": _upload(build, source)},
         )
         task_id = answer.get("task_id")
         if not isinstance(task_id, str) or not 0 < len(task_id) <= 200:
@@ -180,6 +181,15 @@ class HttpBuilder:
 
 
 _NO_REASON = "The Builder Service says that the build failed, and gives no reason."
+
+
+def _upload(build: Build, source: Source) -> tuple[str, bytes, str]:
+    """As the service takes it: an archive needs a manifest at its root."""
+    if source.is_single:
+        return MAIN_FILE, source.packed, "text/x-python"
+    if MANIFEST not in source.files:
+        source = source.with_file(MANIFEST, written_manifest(build.app_name, source.module))
+    return "source.zip", source.packed, "application/zip"
 
 
 def _tag(build: Build, target: PushTarget) -> str:

@@ -69,26 +69,33 @@ class LocalBuilder:
         target = build.push or (PushTarget() if self.functions and build.function_id else None)
         if target is None:
             return build.done(artifact, None)
-        return self._pushed(build.built(artifact), target, made, artifact, say)
+        return self._pushed(build.built(artifact), _image(build, target, source, made), artifact, say)
 
-    def _pushed(self, build: Build, target: PushTarget, component: Component, artifact: Artifact, say: Say) -> Build:
-        """``created_at`` is the build's own time, so that a repeated push gives the same image again."""
-        image = Image(
-            build.app_name,
-            target.tag or f"task-{build.id}",
-            component.path,
-            build.created_at,
-            self.functions.find(build.function_id).settings if self.functions and build.function_id else None,
-            registry=target.registry,
-            username=target.username,
-            password=target.password,
-        )
+    def _pushed(self, build: Build, image: Image, artifact: Artifact, say: Say) -> Build:
         try:
             reference = self.registry.push(image, say)
         except _FINAL as exc:
             return build.failed(f"Push failed: {exc.message}")
         say("push", reference)
         return build.done(artifact, reference)
+
+
+def _image(build: Build, target: PushTarget, source: Source, component: Component) -> Image:
+    """``created_at`` is the build's own time, so that a repeated push gives the same image again.
+
+    A function answers at every path, whatever route its manifest asks for.
+    """
+    return Image(
+        build.app_name,
+        target.tag or f"task-{build.id}",
+        component.path,
+        build.created_at,
+        settings=build.settings,
+        manifest=None if build.function_id else source.manifest,
+        registry=target.registry,
+        username=target.username,
+        password=target.password,
+    )
 
 
 def _counted(number: int, noun: str) -> str:

@@ -19,6 +19,7 @@ from faasweb.domain.clock import as_utc
 from faasweb.domain.errors import InvalidInput
 from faasweb.domain.functions import FunctionSettings
 from faasweb.domain.images import is_tag
+from faasweb.domain.manifest import ANY_ROUTE, SpinManifest
 from faasweb.ports import Image
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -101,10 +102,11 @@ def _locked_app(image: Image, component: Blob) -> Mapping[str, Any]:
     settings = image.settings or FunctionSettings()
     variables = _variables(settings)
     plain = {variable.name: variable.value for variable in settings.environment if variable.plain}
+    manifest = image.manifest
     capabilities = {
         "allowed_outbound_hosts": list(settings.allowed_outbound_hosts),
-        "databases": ["default"],
-        "key_value_stores": ["default"],
+        "databases": list(manifest.sqlite_databases) if manifest else ["default"],
+        "key_value_stores": list(manifest.key_value_stores) if manifest else ["default"],
     }
     source = {"content_type": "application/wasm", **_inline(component), "digest": component.digest}
     return {
@@ -114,13 +116,14 @@ def _locked_app(image: Image, component: Blob) -> Mapping[str, Any]:
             "trigger": {"type": "http"},
             "triggers": {"http": {}},
             "version": image.tag,
+            **_told(manifest),
         },
         **_unless_empty("variables", variables),
         "triggers": [
             {
                 "id": f"trigger-{image.app_name}",
                 "trigger_type": "http",
-                "trigger_config": {"component": image.app_name, "route": "/..."},
+                "trigger_config": {"component": image.app_name, "route": manifest.route if manifest else ANY_ROUTE},
             }
         ],
         "components": [
@@ -133,6 +136,13 @@ def _locked_app(image: Image, component: Blob) -> Mapping[str, Any]:
             }
         ],
     }
+
+
+def _told(manifest: SpinManifest | None) -> Mapping[str, Any]:
+    if manifest is None:
+        return {}
+    told = {"version": manifest.version, "description": manifest.description, "authors": list(manifest.authors)}
+    return {name: value for name, value in told.items() if value}
 
 
 def _variables(settings: FunctionSettings) -> dict[str, Mapping[str, Any]]:

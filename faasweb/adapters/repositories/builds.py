@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from faasweb.adapters.repositories import keys
-from faasweb.adapters.repositories.items import artifact_from, artifact_item
+from faasweb.adapters.repositories.items import artifact_from, artifact_item, settings_from, settings_item
 from faasweb.adapters.repositories.table import (
     ABSENT,
     Check,
@@ -56,6 +56,7 @@ def build_item(build: Build) -> Item:
         "image_url": build.image,
         "error_message": build.error,
         "diagnostics": [_diagnostic_item(diagnostic) for diagnostic in build.diagnostics],
+        "settings": settings_item(build.settings) if build.settings else None,
         "revision": build.revision,
     }
 
@@ -95,6 +96,7 @@ def build_from(item: Mapping[str, Any]) -> Build:
         image=item.get("image_url"),
         error=item.get("error_message"),
         diagnostics=tuple(Diagnostic(*parts) for parts in item.get("diagnostics") or ()),
+        settings=settings_from(item["settings"]) if item.get("settings") else None,
         revision=item.get("revision") or 0,
     )
 

@@ -1,3 +1,6 @@
+import io
+import zipfile
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -95,7 +98,7 @@ def test_tasks_of_a_workspace_are_listed_newest_first(ada, embedded, workspace, 
 @pytest.mark.parametrize(
     ("form", "field"),
     [
-        ({"file": upload(name="greet.zip")}, "file"),
+        ({"file": upload(name="greet.txt")}, "file"),
         ({"file": upload(name="greet.PY")}, "file"),
         ({"file": upload(b"\xff\xfe")}, "file"),
         ({"file": upload("  \n")}, "file"),
@@ -131,10 +134,69 @@ def test_a_registry_that_is_not_listed_is_refused(ada, workspace, registries, re
     assert told in assert_error(answer, 400, "VALIDATION_ERROR", "registry_url")["message"]
 
 
-def test_only_python_files_are_built_and_the_refusal_says_so(ada, workspace):
-    answer = ada.upload("/api/v1/build", {"file": upload(name="a.zip"), "workspace_id": workspace.id})
+def test_only_python_and_zip_files_are_built_and_the_refusal_says_so(ada, workspace):
+    answer = ada.upload("/api/v1/build", {"file": upload(name="a.tar"), "workspace_id": workspace.id})
 
     assert ".py" in assert_error(answer, 400, "VALIDATION_ERROR", "file")["message"]
+
+
+SPIN_TOML = b"""\
+spin_manifest_version = 2
+[application]
+name = "parts"
+[[trigger.http]]
+route = "/hello/..."
+component = "parts"
+[component.parts]
+environment = { COLOUR = "red" }
+[component.parts.build]
+command = "componentize-py -w spin-http componentize web -o app.wasm"
+"""
+
+
+def zipped(**files):
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/").replace("_dot_", "."), content)
+    return target.getvalue()
+
+
+def test_a_zip_file_is_built_and_its_source_pushed_again(ada, embedded, workspace):
+    archive = zipped(spin_dot_toml=SPIN_TOML, web_dot_py=HELLO, pkg__other_dot_py="X = 1\n")
+    form = {"file": upload(archive, "parts.zip"), "workspace_id": workspace.id}
+    task = ada.upload("/api/v1/build-and-push", form).json()
+    embedded.work()
+
+    done = ada.get(f"/api/v1/tasks/{task['task_id']}").json()
+    assert (done["status"], done["error"]) == ("done", None)
+    assert task["source_s3_path"].endswith("/parts.zip")
+    assert f":{Source.upload('a.zip', archive).hash[:12]}@" in done["result"]["image_url"]
+    body = {"workspace_id": workspace.id, "tag": "v2", "s3_source_path": task["source_s3_path"]}
+    pushed = ada.post("/api/v1/push", body).json()
+    embedded.work()
+    assert ada.get(f"/api/v1/tasks/{pushed['task_id']}").json()["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no zip file", "Invalid zip file format"),
+        (zipped(app_dot_py=HELLO), "spin.toml not found in root directory"),
+        (zipped(sub__spin_dot_toml=SPIN_TOML), "spin.toml not found in root directory"),
+    ],
+)
+def test_an_archive_that_cannot_be_built_is_accepted_and_its_task_fails(ada, embedded, workspace, content, told):
+    form = {"file": upload(content, "parts.zip"), "workspace_id": workspace.id}
+    accepted = ada.upload("/api/v1/build", form)
+    embedded.work()
+
+    assert accepted.status_code == 202
+    task = accepted.json()
+    assert task["source_s3_path"].startswith(f"s3://local/build-sources/{workspace.id}/{task['task_id']}/")
+    failed = ada.get(f"/api/v1/tasks/{task['task_id']}").json()
+    assert (failed["status"], failed["result"]) == ("failed", None)
+    assert told in failed["error"]
 
 
 def test_a_file_over_the_limit_is_413(ada, workspace):
@@ -153,7 +215,7 @@ def test_the_local_registry_has_several_names(ada, workspace, registry):
 def test_a_strange_file_name_is_made_safe(ada, workspace):
     task = ada.upload("/api/v1/build", {"file": upload(name="한 글.py"), "workspace_id": workspace.id})
 
-    assert task.json()["source_s3_path"].endswith("/_.py")
+    assert task.json()["source_s3_path"].endswith("/app.py")
 
 
 def test_a_finished_task_can_be_pushed_under_another_tag(ada, embedded, workspace, built):
