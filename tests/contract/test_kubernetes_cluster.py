@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -228,6 +229,41 @@ def test_what_half_a_removal_left_is_found_by_the_functions_label(cluster, opera
     assert operator.get(SPINAPPS, "greet-before-its-new-name") is None
 
 
+class Dying(Connection):
+    """Stops answering at one request."""
+
+    left = 1_000_000
+
+    def _send(self, request, **options):
+        self.left -= 1
+        if self.left <= 0:
+            raise Unavailable("died")
+        return super()._send(request, **options)
+
+
+def test_what_dies_at_any_request_is_finished_by_the_next_attempt(kubernetes, operator, greet):
+    connection = Dying(ClusterAddress(str(kubernetes.kubeconfig)), pause_s=0.01)
+    dying = KubernetesCluster(connection, AppDefaults(), patience_s=0)
+    secret = replace(greet, variables=(EnvironmentVariable("API_KEY", "s3cret"),))
+    for blow_at in range(1, 40):
+        attempts = []
+        for act in (lambda: dying.apply(secret), lambda: dying.remove(operator.namespace, "greet", "fn-a1b2c3d4")):
+            connection.left = blow_at
+            with suppress(Unavailable):
+                act()
+            attempts.append(connection.left <= 0)
+            connection.left = 1_000_000
+            act()
+        assert operator.get(SPINAPPS, "greet") is None, blow_at
+        assert operator.get(AUTOSCALERS, "greet-hpa") is None, blow_at
+        assert operator.get(SECRETS, "greet-variables") is None, blow_at
+        if not any(attempts):
+            break
+    else:
+        raise AssertionError("it took more requests than tried")
+    assert blow_at > 8
+
+
 def test_what_belongs_to_others_is_never_removed(cluster, operator, greet):
     cluster.apply(greet)
     cluster.remove(operator.namespace, "greet", "fn-z9y8x7w6")
@@ -336,6 +372,24 @@ def test_what_keeps_pods_from_running_is_told_in_words(cluster, operator, greet,
     assert found.sentence.startswith("0 of 2 pods run: ")
     assert said in found.sentence
     assert len(found.problems) == 1
+
+
+def test_what_a_node_complains_of_is_told_while_there_is_no_container(cluster, operator, greet):
+    cluster.apply(greet)
+    operator.reconcile("greet")
+    operator.roll_out("greet", ready=0)
+    operator.add_pod("greet", "greet-1", phase="Pending")
+    said = 'Failed to create pod sandbox: no runtime for "spin" is configured'
+    operator.make(
+        "/api/v1/namespaces/{}/events",
+        "greet-1.1",
+        involvedObject={"kind": "Pod", "name": "greet-1", "namespace": operator.namespace},
+        type="Warning",
+        reason="FailedCreatePodSandBox",
+        message=said,
+        lastTimestamp="2026-11-21T04:00:00Z",
+    )
+    assert cluster.status(operator.namespace, "greet").problems == (f"it can't be started ({said})",)
 
 
 def test_pods_of_an_earlier_image_do_not_count_as_rolled_out(cluster, operator, greet):

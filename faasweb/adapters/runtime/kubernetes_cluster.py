@@ -169,7 +169,7 @@ class KubernetesCluster:
 
     def ready(self) -> str | None:
         try:
-            self.connection.get(f"/apis/{manifests.API_VERSION}")
+            self.connection.glance(f"/apis/{manifests.API_VERSION}")
         except FaaswebError as exc:
             return exc.message
         return None

@@ -24,8 +24,10 @@ from faasweb.domain.errors import Unavailable
 FIELD_MANAGER = "faasweb"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-TIMEOUT = urllib3.Timeout(connect=3, read=15)
+TIMEOUT = urllib3.Timeout(connect=3, read=12)  # the cluster gives its own webhooks 10 s
+QUICK = urllib3.Timeout(connect=2, read=3)
 TRIES = 3
+BUDGET_S = 10.0  # no try begins after that: a step of a deployment has half a minute
 PAUSE_S = 0.3
 LONGEST_PAUSE_S = 2.0
 PAGE = 250
@@ -53,6 +55,13 @@ class Connection:
     def get(self, path: str) -> Object:
         return self._call(Request("GET", path))
 
+    def glance(self, path: str) -> Object:
+        """Once, and not for long."""
+        answer = self._send(Request("GET", path), tries=1, timeout=QUICK)
+        if isinstance(answer, Refusal):
+            raise error_of(answer)
+        return answer
+
     def find(self, path: str) -> Object | None:
         """None when there is no such object. A missing API or namespace is an error."""
         answer = self._send(Request("GET", path))
@@ -62,11 +71,11 @@ class Connection:
             raise error_of(answer)
         return answer
 
-    def items(self, path: str, selector: str = "") -> Iterator[Object]:
+    def items(self, path: str, selector: str = "", fields: str = "") -> Iterator[Object]:
         """Every page. A list that expired between two pages begins anew; an object may then come twice."""
         token, restarts = "", 0
         while True:
-            asked = {"limit": str(PAGE), "labelSelector": selector, "continue": token}
+            asked = {"limit": str(PAGE), "labelSelector": selector, "fieldSelector": fields, "continue": token}
             query = urlencode({name: value for name, value in asked.items() if value})
             answer = self._send(Request("GET", f"{path}?{query}"))
             if isinstance(answer, Refusal):
@@ -102,30 +111,32 @@ class Connection:
             raise error_of(answer)
         return answer
 
-    def _send(self, request: Request) -> Object | Refusal:
+    def _send(self, request: Request, *, tries: int = TRIES, timeout: urllib3.Timeout = TIMEOUT) -> Object | Refusal:
         """Unavailable when it does not answer at all, however often it is asked."""
-        for turn in range(1, TRIES + 1):
+        end, turn = time.monotonic() + BUDGET_S, 1
+        while True:
+            is_last = turn >= tries or time.monotonic() > end
             try:
-                status, headers, body = self._request(request)
+                status, headers, body = self._request(request, timeout)
             except urllib3.exceptions.HTTPError as exc:
-                if turn == TRIES:
+                if is_last:
                     raise Unavailable("The Kubernetes cluster does not answer.") from exc
                 self._pause(turn, "")
-                continue
-            found = _object_in(headers.get("content-type", ""), body)
-            if 200 <= status < 300 and found is not None:
-                return found
-            refusal = Refusal(request, status, found, headers.get("retry-after", ""))
-            if turn == TRIES or not refusal.is_passing:
-                return refusal
-            self._pause(turn, refusal.retry_after)
-        raise AssertionError("the last turn returns or raises")
+            else:
+                found = _object_in(headers.get("content-type", ""), body)
+                if 200 <= status < 300 and found is not None:
+                    return found
+                refusal = Refusal(request, status, found)
+                if is_last or not refusal.is_passing:
+                    return refusal
+                self._pause(turn, headers.get("retry-after", ""))
+            turn += 1
 
     def _pause(self, turn: int, retry_after: str) -> None:
         asked = float(retry_after) if retry_after.isdecimal() else 0.0
         time.sleep(min(max(self.pause_s * turn, asked), LONGEST_PAUSE_S))
 
-    def _request(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
+    def _request(self, request: Request, timeout: urllib3.Timeout) -> tuple[int, Mapping[str, str], bytes]:
         """Past the client's own request: it turns answers into exceptions and loses half of what they say."""
         api = self._client()
         headers = {"accept": "application/json", "user-agent": "faasweb", "content-type": request.content_type}
@@ -136,7 +147,7 @@ class Connection:
             api.configuration.host + request.path,
             body=body,
             headers=headers,
-            timeout=TIMEOUT,
+            timeout=timeout,
             retries=False,
         )
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data

@@ -65,7 +65,6 @@ class Refusal:
     request: Request
     status: int
     status_object: Mapping[str, Any] | None
-    retry_after: str = ""
 
     @property
     def reason(self) -> str:

@@ -34,6 +34,10 @@ def pods(namespace: str) -> str:
     return f"/api/v1/namespaces/{segment(namespace)}/pods"
 
 
+def events(namespace: str) -> str:
+    return f"/api/v1/namespaces/{segment(namespace)}/events"
+
+
 def secrets(namespace: str) -> str:
     return f"/api/v1/namespaces/{segment(namespace)}/secrets"
 

@@ -9,7 +9,8 @@ Object = Mapping[str, Any]
 TEXT_LIMIT = 300
 PULLING = ("ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable")
 CREATING = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun")
-STARTING = ("", "ContainerCreating", "PodInitializing")
+STARTING = "it is being started"
+BEGINNING = ("", "ContainerCreating", "PodInitializing")
 SECRETIVE = ("unauthorized", "authorization", "authentication", "401", "403", "denied", "no basic auth", "credentials")
 ABSENT = ("not found", "manifest unknown", "name unknown", "404")
 
@@ -54,7 +55,7 @@ def _problem(pod: Object) -> str:
             return told
     if containers and any("running" in _state(container) for container in containers):
         return "it is running, but does not answer its readiness check yet"
-    return "it is being started"
+    return STARTING
 
 
 def _container(container: Object, pod: Object) -> str:
@@ -68,7 +69,7 @@ def _container(container: Object, pod: Object) -> str:
         (lambda word: word == "CreateContainerConfigError", lambda: f"its settings are incomplete{_because(message)}"),
         (lambda word: word in CREATING, lambda: f"it can't be started{_because(message)}"),
         (lambda word: word == "CrashLoopBackOff", lambda: _crash(container, pod)),
-        (lambda word: word not in STARTING, lambda: f"it waits ({reason}{_colon(message)})"),
+        (lambda word: word not in BEGINNING, lambda: f"it waits ({reason}{_colon(message)})"),
     )
     if waiting:
         return next((say() for holds, say in words if holds(reason)), "")

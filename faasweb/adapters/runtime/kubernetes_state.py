@@ -7,13 +7,14 @@ from typing import Any
 
 from faasweb.adapters.runtime import kubernetes_paths as paths
 from faasweb.adapters.runtime.kubernetes_connection import FIELD_MANAGER, Connection
-from faasweb.adapters.runtime.kubernetes_pods import problems
+from faasweb.adapters.runtime.kubernetes_pods import STARTING, is_ready, problems
 from faasweb.domain.errors import FaaswebError, NotFound
 from faasweb.domain.quantities import amount, is_amount
 from faasweb.domain.spinapp_manifests import deployed_from
 from faasweb.domain.spinapps import AppStatus, LiveApp
 
 Object = Mapping[str, Any]
+EVENT_LIMIT = 300
 WATCHED = ("image", "replicas", "enableAutoscaling")
 
 
@@ -121,9 +122,23 @@ def _problems(connection: Connection, namespace: str, app: Object, deployment: O
     except FaaswebError as exc:
         return (exc.message.rstrip("."),)
     if found := problems(pods, deployment):
-        return found
+        return (_warnings(connection, namespace, pods) or found) if found == (STARTING,) else found
     is_taken_up = deployment is not None and is_of(app, deployment)
     return ("the new pods are being started",) if is_taken_up else ("SpinKube's operator has not taken it up yet",)
+
+
+def _warnings(connection: Connection, namespace: str, pods: Sequence[Object]) -> tuple[str, ...]:
+    """What a node complains of before there is a container that could tell: no runtime for Spin, a missing volume."""
+    waiting = next((pod for pod in pods if not is_ready(pod)), {})
+    name = str((waiting.get("metadata") or {}).get("name"))
+    fields = f"involvedObject.name={name},type=Warning"
+    try:
+        events = list(connection.items(paths.events(namespace), fields=fields))
+    except FaaswebError:  # one reason less
+        return ()
+    latest = max(events, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    text = " ".join(str((latest or {}).get("message") or "").split())[:EVENT_LIMIT]
+    return (f"it can't be started ({text.rstrip('.')})",) if text else ()
 
 
 def live_app(app: Object) -> LiveApp:
