@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from faasweb.domain.builds import Artifact, Build, PushTarget
 from faasweb.domain.errors import Conflict, FaaswebError, InvalidInput, NotAllowed, NotFound, TooLarge, Unauthenticated
+from faasweb.domain.functions import FunctionSettings
 from faasweb.domain.source import Source
 from faasweb.ports import (
     BuildFailure,
@@ -69,7 +70,14 @@ class LocalBuilder:
         target = build.push or (PushTarget() if self.functions and build.function_id else None)
         if target is None:
             return build.done(artifact, None)
-        return self._pushed(build.built(artifact), _image(build, target, source, made), artifact, say)
+        image = _image(build, target, source, made, self._settings(build))
+        return self._pushed(build.built(artifact), image, artifact, say)
+
+    def _settings(self, build: Build) -> FunctionSettings | None:
+        """Those that the build was made with, else the function's of now."""
+        if build.settings is None and self.functions and build.function_id:
+            return self.functions.find(build.function_id).settings
+        return build.settings
 
     def _pushed(self, build: Build, image: Image, artifact: Artifact, say: Say) -> Build:
         try:
@@ -80,7 +88,9 @@ class LocalBuilder:
         return build.done(artifact, reference)
 
 
-def _image(build: Build, target: PushTarget, source: Source, component: Component) -> Image:
+def _image(
+    build: Build, target: PushTarget, source: Source, component: Component, settings: FunctionSettings | None
+) -> Image:
     """``created_at`` is the build's own time, so that a repeated push gives the same image again.
 
     A function answers at every path, whatever route its manifest asks for.
@@ -90,7 +100,7 @@ def _image(build: Build, target: PushTarget, source: Source, component: Componen
         target.tag or f"task-{build.id}",
         component.path,
         build.created_at,
-        settings=build.settings,
+        settings=settings,
         manifest=None if build.function_id else source.manifest,
         registry=target.registry,
         username=target.username,

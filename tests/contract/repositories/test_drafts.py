@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from faasweb.domain import clock
@@ -60,3 +62,16 @@ def test_a_removed_function_keeps_no_draft(store: Repositories, function: Functi
     store.functions.remove(function)
     with pytest.raises(NotFound):
         store.drafts.save(draft_of(function, "late"))
+
+
+def test_a_draft_of_several_files_is_read_back_as_it_was_saved(store: Repositories, function: Function):
+    noise = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(62_500))
+    source = Source({"app.py": "x = (\r\n", "pkg/a.py": "가" * 9}, "pkg.a", {"a.bin": noise, "b.bin": b"\0"})
+    draft = Draft(function.id, "kim", source, function.code_hash, clock.now())
+    store.drafts.save(draft)
+    assert store.drafts.get(function.id, "kim") == draft
+    store.drafts.save(draft_of(function, "short"))
+    assert store.drafts.get(function.id, "kim") != draft
+    large = Source({"app.py": ""}, data={"a.bin": noise, "b.bin": noise[::-1]})
+    with pytest.raises(TooLarge):
+        store.drafts.save(Draft(function.id, "kim", large, function.code_hash, clock.now()))

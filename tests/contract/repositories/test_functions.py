@@ -226,3 +226,18 @@ def test_the_app_name_stays_taken_until_the_removal_is_finished(store: Repositor
     assert third.app_name == "resize"
     store.maintenance.finish_removal(removal)
     assert store.functions.find_by_app_name(workspace.id, "resize") == third
+
+
+@pytest.mark.parametrize("size", [10, 50_000])
+def test_a_function_of_several_files_keeps_them_while_they_are_small(store: Repositories, workspace, size: int):
+    source = Source.project({"app.py": b"x = 1\n", "pkg/a.py": b"#" * size, "a.bin": b"\xff"})
+    added = store.functions.add(Function.create(workspace.id, "parts", "", FunctionSettings(), source))
+    found = store.functions.get(added.ref)
+    assert found.code_hash == source.hash
+    assert found.code_key.endswith(".zip")
+    if size == 10:
+        assert found.source == source
+        assert found.source.hash == source.hash
+        assert store.functions.save(found).source == source
+    else:
+        assert found.source is None
