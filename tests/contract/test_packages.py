@@ -275,6 +275,15 @@ def test_a_module_that_no_package_has_is_an_error(toolchain):
     assert (3, "import-not-found", True) in codes(toolchain, source)
 
 
+def test_completions_come_from_packages_too(toolchain):
+    source = project("typed", "import typed\ntyped.dou\n")
+    toolchain.dependencies(source, Heard())
+    until = time.monotonic() + 30
+    while not (found := toolchain.complete(source, "app.py", 2, 10)):
+        assert time.monotonic() < until
+    assert [item.label for item in found] == ["double"]
+
+
 # --- answering ---------------------------------------------------------------------------------------------------
 
 

@@ -326,8 +326,14 @@ def test_a_built_function_behaves_as_in_instant_mode(host, toolchain):
     ]
 
 
-def test_a_built_function_of_the_older_style_answers(host, toolchain):
-    assert serve(host, toolchain, LEGACY, "fn-legacy").body == b"from the factory"
+@pytest.mark.parametrize(
+    ("text", "body"), [(LEGACY, b"from the factory"), (SAMPLE, b"Hello")], ids=["factory", "shadowing"]
+)
+def test_functions_of_older_styles_answer_in_both_modes(host, toolchain, text, body):
+    function_id = f"fn-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    host.deploy("hello", f"{function_id}-instant", files={"app.py": text})
+    assert host.call(f"{function_id}-instant").body == body
+    assert serve(host, toolchain, text, function_id).body == body
 
 
 EXPECTED = {

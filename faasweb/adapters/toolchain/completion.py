@@ -37,12 +37,14 @@ class Completer:
         self._worker: JsonWorker | None = None
         atexit.register(self.close)
 
-    def complete(self, source: Source, path: str, line: int, column: int) -> list[Completion]:
+    def complete(
+        self, source: Source, path: str, line: int, column: int, packages: Path | None = None
+    ) -> list[Completion]:
         """At most 50; none when jedi fails, takes too long or others wait for it already."""
         if not self._lock.acquire(timeout=PATIENCE_S):
             return []
         try:
-            return self._asked(source, path, line, column)
+            return self._asked(source, path, line, column, packages)
         except (TimedOut, WorkerCrashed, OSError, ValueError) as exc:
             log.warning("no completions: %s", type(exc).__name__)
             self.close()
@@ -56,14 +58,14 @@ class Completer:
         if worker is not None:
             worker.close()
 
-    def _asked(self, source: Source, path: str, line: int, column: int) -> list[Completion]:
+    def _asked(self, source: Source, path: str, line: int, column: int, packages: Path | None) -> list[Completion]:
         files = {name: text for name, text in source.files.items() if name.endswith(".py")}
         if path not in files:
             return []
         worker = self._healthy_worker()
         patience = self._timeout_s if worker.asked else START_S
         place = {"path": path, "line": line, "column": column}
-        answer = worker.ask({"files": files, **place, "packages": "", "limit": LIMIT}, patience)
+        answer = worker.ask({"files": files, **place, "packages": str(packages or ""), "limit": LIMIT}, patience)
         if "error" in answer:
             log.info("no completions: %s", answer["error"])
         return [_completion(item) for item in answer.get("items", [])]

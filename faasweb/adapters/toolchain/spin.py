@@ -96,7 +96,8 @@ class SpinToolchain:
     def complete(self, source: Source, path: str, line: int, column: int) -> Sequence[Completion]:
         self._require_ready()
         _require_inside(source)
-        return self._completer.complete(source, path, line, column)
+        installed = self._sites.find(source)
+        return self._completer.complete(source, path, line, column, installed.packages if installed else None)
 
     def build(self, source: Source, say: Say) -> Component | BuildFailure:
         """Phases are ``packages``, ``check`` and ``build``. A source that was built before is not built again."""
