@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).parents[2]
 READY_S = 180
@@ -84,6 +86,18 @@ class Machine:
         answer = self.api.post(path, json=content)
         answer.raise_for_status()
         return dict(answer.json())
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """What the processes that serve requests have computed until now."""
+        seconds = {"front": 0.0, "wasmhost": 0.0}
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                line = " ".join(child.cmdline())
+                name = "wasmhost" if "faasweb.wasmhost" in line else "front" if "granian" in line else ""
+                if name:
+                    times = child.cpu_times()
+                    seconds[name] += times.user + times.system
+        return seconds
 
     @property
     def sockets(self) -> list[Path]:
