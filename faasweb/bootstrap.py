@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from faasweb.domain.images import RegistryRules
+from faasweb.domain.spinapps import AppDefaults
 from faasweb.ports import (
     Accounts,
     Assistant,
@@ -29,6 +30,7 @@ from faasweb.ports import (
     Toolchain,
 )
 from faasweb.usecases.access import Access
+from faasweb.usecases.apps import Apps
 from faasweb.usecases.builds import Builds
 from faasweb.usecases.clusters import Clusters
 from faasweb.usecases.credentials import Credentials
@@ -65,6 +67,7 @@ class Platform:
     images: Images
     deployments: Deployments
     clusters: Clusters
+    apps: Apps
     invocations: Invocations
     logs: Logs
     metrics: Metrics
@@ -92,8 +95,9 @@ class Adapters:
     components: bool = True
     """Whether the runtime runs components of this machine; a cluster pulls images."""
     cluster: Cluster | None = None
-    namespaces: tuple[str, ...] = ()
-    """Where in the cluster functions may be; they are in the first unless a deployment says otherwise."""
+    namespaces: tuple[str, ...] = ("default",)
+    """Where functions may be; they are in the first unless a deployment says otherwise."""
+    app_defaults: AppDefaults = field(default_factory=AppDefaults)
 
 
 @cache
@@ -117,16 +121,20 @@ def platform_of(use: Adapters) -> Platform:
         use.queue,
         use.accounts,
     )
+    functions = Functions(stored.functions, stored.drafts, use.code, use.runtime, releases, use.queue, use.accounts)
+    images = Images(use.rules, stored.builds, stored.versions)
+    apps = Apps(functions, deployments, stored.workspaces, images, use.cluster, use.namespaces, use.app_defaults)
     return Platform(
         access=Access(use.accounts, stored.workspaces),
         accounts=use.accounts,
         credentials=Credentials(use.accounts),
         workspaces=Workspaces(stored.workspaces, use.accounts, use.queue),
-        functions=Functions(stored.functions, stored.drafts, use.code, use.runtime, releases, use.queue, use.accounts),
+        functions=functions,
         builds=builds,
-        images=Images(use.rules, stored.builds, stored.versions),
+        images=images,
         deployments=deployments,
         clusters=Clusters(use.cluster, use.namespaces, stored.workspaces, stored.functions, stored.versions, releases),
+        apps=apps,
         invocations=Invocations(
             use.runtime, use.drafts, releases, stored.executions, use.logs, Recorder(stored.executions)
         ),
@@ -172,6 +180,7 @@ def adapters_from_settings() -> Adapters:
         components=settings.RUNTIME == "embedded",
         cluster=cluster() if settings.RUNTIME == "kubernetes" else None,
         namespaces=_namespaces(),
+        app_defaults=_app_defaults(),
     )
 
 
@@ -325,9 +334,19 @@ def cluster() -> Cluster:
     """The Kubernetes cluster of this installation; nothing is asked of it before it is used."""
     from faasweb.adapters.runtime.kubernetes_cluster import KubernetesCluster
     from faasweb.adapters.runtime.kubernetes_connection import ClusterAddress, Connection
-    from faasweb.domain.spinapps import AppDefaults
 
-    defaults = AppDefaults(
+    return KubernetesCluster(Connection(ClusterAddress(settings.KUBECONFIG, settings.KUBE_CONTEXT)), _app_defaults())
+
+
+def _builder_runtime(calls: UrlCalls) -> Runtime:
+    from faasweb.adapters.runtime.builder import BuilderRuntime, Placement
+
+    place = Placement(settings.NAMESPACE, settings.AUTOSCALING, settings.REPLICAS, settings.USE_SPOT)
+    return BuilderRuntime(_builder_service(), calls, place)
+
+
+def _app_defaults() -> AppDefaults:
+    return AppDefaults(
         executor=settings.EXECUTOR,
         service_account=settings.SERVICE_ACCOUNT,
         pull_secrets=tuple(settings.PULL_SECRETS),
@@ -341,14 +360,6 @@ def cluster() -> Cluster:
         cpu_percent=settings.CPU_PERCENT,
         use_spot=settings.USE_SPOT,
     )
-    return KubernetesCluster(Connection(ClusterAddress(settings.KUBECONFIG, settings.KUBE_CONTEXT)), defaults)
-
-
-def _builder_runtime(calls: UrlCalls) -> Runtime:
-    from faasweb.adapters.runtime.builder import BuilderRuntime, Placement
-
-    place = Placement(settings.NAMESPACE, settings.AUTOSCALING, settings.REPLICAS, settings.USE_SPOT)
-    return BuilderRuntime(_builder_service(), calls, place)
 
 
 def _url_calls() -> UrlCalls:

@@ -6,7 +6,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from consoles.api import builds, deployments, executions, functions, invocations, observing, sources, tokens, workspaces
+from consoles.api import (
+    builds,
+    deployments,
+    executions,
+    functions,
+    invocations,
+    observing,
+    scaffold,
+    sources,
+    tokens,
+    workspaces,
+)
 from consoles.api.doors import Caller
 from consoles.api.wire import CompactJson, StrictJson
 from consoles.http import error_answer, plain_error
@@ -39,6 +50,7 @@ api.add_router("", executions.router, tags=["logs and metrics"])
 api.add_router("", observing.router, tags=["logs and metrics"])
 api.add_router("/v1", builds.router, tags=["builds"])
 api.add_router("/v1", deployments.router, tags=["builds"])
+api.add_router("/v1", scaffold.router, tags=["builds"])
 api.add_router("/tokens", tokens.router, tags=["tokens"])
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,17 +14,12 @@ from consoles.http import ConsoleRequest
 from faasweb.domain import names
 from faasweb.domain.access import Need
 from faasweb.domain.builds import Build
-from faasweb.domain.deployments import Deployment
-from faasweb.domain.errors import NotAllowed, NotFound, Unavailable
+from faasweb.domain.errors import NotAllowed, NotFound
 from faasweb.domain.functions import Function
 from faasweb.domain.ids import DEFAULT_WORKSPACE
 from faasweb.domain.spinapps import AppOptions
 
 router = Router()
-PATIENCE_S = 20.0
-LOOK_S = 0.1
-AWAY_PATIENCE_S = 5.0  # pods take a while to start; a part that is away may be back as soon
-AWAY_LOOK_S = 0.5
 IN_CLUSTER = ".svc.cluster.local"
 OPTION_NAMES = {
     "enable_autoscaling": "autoscaling",
@@ -79,7 +73,7 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
     deployment = request.platform.deployments.deploy(
         actor_of(request), function.ref, build=build, image=image, options=_options(body)
     )
-    deployment = _settled(request, deployment)
+    deployment = request.platform.apps.settled(deployment)
     function = request.platform.functions.get(function.ref)
     live = function.live is not None and function.live.deployment_id == deployment.id
     return DeployOut(
@@ -87,7 +81,7 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
         namespace=body.namespace,
         service_name=function.app_name if live else None,
         service_status="found" if live else "pending" if deployment.error is None else "not_found",
-        endpoint=_endpoint(request, function) if live else None,
+        endpoint=endpoint_of(request, function) if live else None,
         enable_autoscaling=_either(deployment.options.autoscaling, body.enable_autoscaling),
         use_spot=_either(deployment.options.use_spot, body.use_spot),
         error=deployment.error,
@@ -146,30 +140,7 @@ def _workspaces(request: ConsoleRequest) -> Iterator[str]:
         yield DEFAULT_WORKSPACE
 
 
-def _settled(request: ConsoleRequest, deployment: Deployment) -> Deployment:
-    """Push it until its code answers, in this call; a worker goes on, or may be at it already: then wait a while.
-
-    An image is left to the worker: to pull and to compile it is nothing that pages should wait behind.
-    """
-    deployments = request.platform.deployments
-    begun = time.monotonic()
-    while True:
-        pause = LOOK_S
-        try:
-            if deployment.image:
-                deployment = deployments.get(deployment.id)
-            else:
-                deployment = deployments.advance(deployment.id, until_serving=True)
-        except Unavailable:
-            deployment, pause = deployments.get(deployment.id), AWAY_LOOK_S  # its task goes on when the part is back
-            if time.monotonic() - begun > AWAY_PATIENCE_S:
-                return deployment
-        if deployment.status.finished or deployment.instant_at or time.monotonic() - begun > PATIENCE_S:
-            return deployment
-        time.sleep(pause)
-
-
-def _endpoint(request: ConsoleRequest, function: Function) -> str:
+def endpoint_of(request: ConsoleRequest, function: Function) -> str:
     """Its bare name in the cluster where it runs in one, else where this console serves it; without a scheme."""
     parts = urlsplit(function.invocation_url or "")
     if not (parts.hostname or "").endswith(IN_CLUSTER):

@@ -117,6 +117,13 @@ SCHEMAS: dict[str, Any] = {
         "use_spot": True,
         "error": None,
     },
+    "ScaffoldIn": {"image_ref": "ghcr.io/acme/greet:v2", "replicas": 2},
+    "ScaffoldOut": {
+        "success": True,
+        "yaml_content": "apiVersion: core.spinkube.dev/v1alpha1\nkind: SpinApp\n...",
+        "file_path": None,
+        "error": None,
+    },
     "TokenIn": {"name": "nightly job", "scopes": ["read", "invoke"], "workspaces": [WORKSPACE_ID]},
     "TokenOut": _TOKEN,
     "NewTokenOut": {**_TOKEN, "token": "fwt_x7Qe..."},

@@ -7,7 +7,7 @@ from ninja.errors import HttpError, ValidationError
 
 from consoles.api.api import VERSION, JsonApi
 from consoles.api.wire import CompactJson, StrictJson
-from consoles.builder import builds
+from consoles.builder import apps, builds
 from consoles.builder.access import ServiceDoor
 from consoles.builder.errors import refusal_of
 
@@ -23,6 +23,7 @@ api = JsonApi(
     parser=StrictJson(),
 )
 api.add_router("", builds.router, tags=["builds"])
+api.add_router("", apps.router, tags=["apps"])
 
 
 @api.exception_handler(Exception)

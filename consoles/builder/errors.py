@@ -9,7 +9,7 @@ from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja.errors import HttpError, ValidationError
 
-from consoles.http import error_answer, json_answer, status_of
+from consoles.http import error_answer, error_body, json_answer, status_of
 from faasweb.domain import errors
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ def refusal_of(request: HttpRequest, error: Exception) -> HttpResponse:
     match error:
         case ValidationError():
             return refused(422, [_problem(item["type"], item["loc"], item["msg"]) for item in error.errors])
+        case errors.NamespaceMissing():
+            return refused(400, error.message, **error_body(error))
         case errors.InvalidInput():
             place = ("body", str(error.details.get("field", "body")))
             return refused(422, [_problem("value_error", place, error.message)])

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from consoles.api.wire import Moment
 from faasweb.domain.ids import DEFAULT_WORKSPACE
+from faasweb.domain.spinapps import AppOptions, AppSpec
 
 
 class BuildIn(Schema):
@@ -60,19 +61,12 @@ class LogOut(Schema):
 
 
 class ScaffoldIn(Schema):
-    """``output_path`` is read and never used: this service writes no files for its callers."""
+    """``output_path`` is read and has no effect: nothing is written to a server for its callers."""
 
     image_ref: str = Field(min_length=1)
     component: str | None = None
     replicas: int = 1
     output_path: str | None = None
-
-
-class ScaffoldOut(Schema):
-    success: bool
-    yaml_content: str | None
-    file_path: str | None
-    error: str | None
 
 
 class DeployIn(Schema):
@@ -92,3 +86,19 @@ class DeployIn(Schema):
     use_spot: bool | None = None
     custom_tolerations: list[dict[str, Any]] | None = None
     custom_affinity: dict[str, Any] | None = None
+
+    @property
+    def spec(self) -> AppSpec:
+        options = AppOptions(
+            service_account=self.service_account,
+            cpu_limit=self.cpu_limit,
+            memory_limit=self.memory_limit,
+            cpu_request=self.cpu_request,
+            memory_request=self.memory_request,
+            autoscaling=self.enable_autoscaling,
+            replicas=self.replicas,
+            use_spot=self.use_spot,
+            tolerations=self.custom_tolerations,
+            affinity=self.custom_affinity,
+        )
+        return AppSpec(self.namespace, self.app_name or "", self.image_ref, self.function_id, options)

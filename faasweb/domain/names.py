@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import secrets
 
 from faasweb.domain.errors import InvalidInput
 
 NAME_LIMIT = 100
 DESCRIPTION_LIMIT = 2000
 APP_NAME_LIMIT = 59  # a Kubernetes label has 63; four are kept for the autoscaler's "-hpa"
+
+_MOODS = ("brave", "bright", "calm", "clever", "eager", "gentle", "quiet", "swift", "warm", "wise")
+_PLACES = ("bay", "brook", "cloud", "field", "forest", "harbor", "hill", "lake", "meadow", "river")
 
 
 def clean_name(text: str, *, field: str = "name") -> str:
@@ -35,6 +39,11 @@ def app_name(text: str) -> str:
     label = re.sub(r"[^a-z0-9]+", "-", text.lower())
     label = re.sub(r"\A[^a-z]+", "", label)
     return label[:APP_NAME_LIMIT].rstrip("-")
+
+
+def invented() -> str:
+    """A name for an app that nobody named: ``spin-quiet-harbor-4711``."""
+    return f"spin-{secrets.choice(_MOODS)}-{secrets.choice(_PLACES)}-{1000 + secrets.randbelow(9000)}"
 
 
 def app_name_for(name: str, function_id: str, *, taken: bool = False) -> str:

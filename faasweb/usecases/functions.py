@@ -109,15 +109,18 @@ class Functions:
         *,
         description: str | None = None,
         settings: FunctionSettings | None = None,
+        function_id: str | None = None,
     ) -> Function:
         """A new function, not deployed yet. Its code is durable before its item exists.
 
-        What its ``spin.toml`` declares is set where ``settings`` do not say otherwise.
+        What its ``spin.toml`` declares is set where ``settings`` do not say otherwise. ``function_id`` is the one that
+        it has in another installation.
         """
         manifest = source.manifest
         settings = declared(settings or FunctionSettings(), manifest)
         description = description or (manifest.description if manifest else None)
         function = Function.create(workspace_id, name, description, settings, source)
+        function = replace(function, id=function_id or function.id)
         self.code.put(function.code_key, source.packed)
         try:
             function = self.repository.add(function)

@@ -24,7 +24,7 @@ def test_the_page_shows_every_operation_and_tries_them(embedded, workspace, live
         page.on("pageerror", lambda error: complaints.append(str(error)))
 
         page.goto(f"{live_server.url}/redoc")
-        expect(page.locator(".opblock")).to_have_count(33, timeout=20_000)
+        expect(page.locator(".opblock")).to_have_count(34, timeout=20_000)
         page.get_by_role("button", name="Authorize", exact=True).first.click()
         page.get_by_label("auth-bearer-value").fill(secret)
         page.get_by_role("button", name="Apply credentials").first.click()

@@ -1,3 +1,6 @@
+import io
+import zipfile
+
 import pytest
 
 from faasweb import bootstrap
@@ -89,14 +92,71 @@ def test_tasks_of_a_workspace_are_listed_newest_first(service, built):
 def test_a_file_that_can_not_be_built_is_accepted_and_its_task_tells_why(service, embedded, file, told):
     accepted = service.upload("/api/v1/build-and-push", {"file": file, "workspace_id": TEAM})
 
-    assert accepted.status_code == 202
+    assert (accepted.status_code, accepted.json()["status"]) == (202, "pending")
+    embedded.work()
     task = service.get(f"/api/v1/tasks/{accepted.json()['task_id']}").json()
     assert (task["status"], task["result"]) == ("failed", None)
     assert told in task["error"]
-    embedded.work()
-    assert service.get(f"/api/v1/tasks/{task['task_id']}").json() == task
     log = service.get(f"/api/v1/tasks/{task['task_id']}/log").json()
-    assert [line["text"] for line in log["lines"]] == [task["error"]]
+    assert log["lines"][-1]["text"] == task["error"]
+
+
+def project(files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return packed.getvalue()
+
+
+SPIN = """
+spin_manifest_version = 2
+[application]
+name = "greeter"
+version = "1.0.0"
+[[trigger.http]]
+route = "/..."
+component = "greeter"
+[component.greeter]
+source = "app.wasm"
+[component.greeter.build]
+command = "componentize-py -w spin-http componentize app -o app.wasm"
+"""
+
+
+def test_a_zip_file_with_a_manifest_is_built(service, embedded):
+    file = upload(project({"spin.toml": SPIN, "app.py": HELLO, "words.py": "HELLO = 1\n"}), "greeter.zip")
+    accepted = service.upload("/api/v1/build-and-push", {"file": file, "app_name": "greeter"}).json()
+    embedded.work()
+
+    done = service.get(f"/api/v1/tasks/{accepted['task_id']}").json()
+    assert (done["status"], done["error"]) == ("done", None)
+    assert done["result"]["image_uri"].startswith("local/greeter:")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK no archive", "Invalid zip file format"),
+        (project({"app.py": HELLO}), "spin.toml not found in root directory"),
+        (project({"below/spin.toml": SPIN, "app.py": HELLO}), "spin.toml not found in root directory"),
+    ],
+)
+def test_a_zip_file_that_is_no_project_fails_with_the_words_clients_know(service, embedded, content, told):
+    accepted = service.upload("/api/v1/build", {"file": upload(content, "x.zip")}).json()
+    embedded.work()
+
+    failed = service.get(f"/api/v1/tasks/{accepted['task_id']}").json()
+    assert failed["status"] == "failed"
+    assert told in failed["error"]
+
+
+@pytest.mark.parametrize("name", ["한글.py", "my-app_v2 x.py", "_.py", "123.py"])
+def test_a_file_may_have_any_name(service, embedded, name):
+    accepted = service.upload("/api/v1/build", {"file": upload(name=name)}).json()
+    embedded.work()
+
+    assert service.get(f"/api/v1/tasks/{accepted['task_id']}").json()["error"] is None
 
 
 def test_a_source_with_an_error_fails_with_its_place(service, embedded):
