@@ -175,13 +175,23 @@ if RUNTIME == "embedded" and BUILDER_SERVICE_URL and not S3_BUCKET_NAME:
     )
 if RUNTIME == "builder" and not BUILDER_SERVICE_URL:
     raise ImproperlyConfigured("FAASWEB_RUNTIME=builder: set BUILDER_SERVICE_URL to the Builder Service's address")
-NAMESPACE = env("FAASWEB_NAMESPACE", "default")
-if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", NAMESPACE):
-    raise ImproperlyConfigured(f"FAASWEB_NAMESPACE={NAMESPACE!r}: write the name of a Kubernetes namespace")
+if RUNTIME == "kubernetes" and not ECR_REGISTRY_URL and not BUILDER_SERVICE_URL:
+    raise ImproperlyConfigured(
+        "FAASWEB_RUNTIME=kubernetes: set ECR_REGISTRY_URL to the registry and repository that the cluster pulls from"
+    )
+
+
+def _namespace(name: str, value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise ImproperlyConfigured(f"{name}={value!r}: write the name of a Kubernetes namespace")
+    return value
+
+
+NAMESPACE = _namespace("FAASWEB_NAMESPACE", env("FAASWEB_NAMESPACE", "default"))
+NAMESPACES = [_namespace("FAASWEB_NAMESPACES", value) for value in env_list("FAASWEB_NAMESPACES")]
 AUTOSCALING = env_flag("FAASWEB_AUTOSCALING", True)
 REPLICAS = env_int("FAASWEB_REPLICAS", 1, 1, 1000)
 USE_SPOT = env_flag("FAASWEB_USE_SPOT", True)
-NAMESPACES = env_list("FAASWEB_NAMESPACES")
 KUBECONFIG = env("KUBECONFIG", "")
 KUBE_CONTEXT = env("FAASWEB_KUBE_CONTEXT", "")
 EXECUTOR = env("FAASWEB_EXECUTOR", "containerd-shim-spin")

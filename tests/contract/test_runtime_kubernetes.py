@@ -32,6 +32,7 @@ from faasweb.domain.spinapps import AppDefaults, AppOptions
 from faasweb.ports import Progress, Release, Say
 from faasweb.usecases.functions import Changes
 from tests.contract.kubernetes_world import AUTOSCALERS, DEPLOYMENTS, SECRETS, SPINAPPS, Operator
+from tests.unit.test_settings import last_line, read_settings
 from tests.unit.usecases.doubles import MemoryBuilder
 from tests.unit.usecases.world import ANNA, HELLO_AGAIN, World
 
@@ -333,3 +334,19 @@ def test_the_settings_choose_it(settings):
     assert cluster.connection.address == ClusterAddress("/nowhere", "there")
     assert "context there can't be used" in (runtime.ready() or "")
     bootstrap.cluster.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"FAASWEB_RUNTIME": "kubernetes"}, "FAASWEB_RUNTIME=kubernetes: set ECR_REGISTRY_URL"),
+        ({"FAASWEB_NAMESPACES": "one,Two"}, "FAASWEB_NAMESPACES='Two'"),
+        ({"FAASWEB_CPU_LIMIT": "lots"}, "FAASWEB_CPU_LIMIT: Invalid resource format for cpu_limit: 'lots'"),
+        ({"FAASWEB_MEMORY_REQUEST": "1Gi"}, "FAASWEB_MEMORY_REQUEST: memory_request '1Gi' is more than memory_limit"),
+        ({"FAASWEB_EXECUTOR": "My Executor"}, "FAASWEB_EXECUTOR"),
+        ({"FAASWEB_PULL_SECRETS": "-"}, "FAASWEB_PULL_SECRETS"),
+        ({"FAASWEB_MAX_REPLICAS": "0"}, "FAASWEB_MAX_REPLICAS"),
+    ],
+)
+def test_wrong_settings_stop_the_start(tmp_path, environment, words):
+    assert words in last_line(read_settings(tmp_path, **environment))
