@@ -17,6 +17,7 @@ from faasweb.domain.access import Actor
 from faasweb.domain.errors import RateLimited
 
 MINUTE_S = 60.0
+COMPLETIONS = 600  # nobody types faster for a minute
 MOST_CALLERS = 10_000  # with more, those whose bucket is full again are forgotten
 
 
@@ -59,6 +60,7 @@ class Buckets:
 
 api_calls = Buckets(lambda: settings.RATE_API)
 invocations = Buckets(lambda: settings.RATE_INVOKE)
+completions = Buckets(lambda: COMPLETIONS)
 
 
 def caller_of(actor: Actor) -> str:

@@ -3,21 +3,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from consoles.http import status_of
 from consoles.pages.doors import actor_of, at_function, in_workspace, takes
 from consoles.pages.forms import FunctionForm, SettingsForm
 from consoles.pages.parts import deletion_confirmed, wants_partial, went_to
 from consoles.pages.request import PageRequest
 from faasweb.domain.access import Need
-from faasweb.domain.builds import Diagnostic
-from faasweb.domain.errors import FaaswebError, InvalidInput, Stale, TooLarge, Unavailable
+from faasweb.domain.errors import FaaswebError, InvalidInput, TooLarge
 from faasweb.domain.functions import Function, FunctionStatus
 from faasweb.domain.source import Source
-from faasweb.domain.starters import STARTERS
+from faasweb.domain.starters import STARTERS, Example
 from faasweb.domain.workspaces import Workspace
 from faasweb.usecases.functions import Changes
 
@@ -53,14 +52,16 @@ def new(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
     starter = next((s for s in STARTERS if s.id == request.GET.get("starter")), STARTERS[0])
     if request.method == "GET":
         return _new(request, workspace, FunctionForm.starting(starter, request.GET), starter.id)
+    uploaded = request.FILES.get("upload")
     form = FunctionForm(request.POST)
+    form.fields["code"].required = uploaded is None
     if form.is_valid():
         try:
             function = request.platform.functions.create(
                 actor_of(request),
                 workspace.id,
                 form.cleaned_data["name"],
-                Source.single(form.cleaned_data["code"]),
+                _first_source(uploaded, form.cleaned_data["code"]),
                 description=form.cleaned_data["description"],
                 settings=form.settings(),
             )
@@ -70,6 +71,13 @@ def new(request: PageRequest, workspace: Workspace) -> HttpResponseBase:
             messages.success(request, _("%(name)s is created. Run it, then press Deploy.") % {"name": function.name})
             return went_to(request, "function", workspace.id, function.id)
     return _new(request, workspace, form, starter.id, 422)
+
+
+def _first_source(uploaded: object, code: str) -> Source:
+    """The uploaded file or project when there is one, else what is in the editor."""
+    if not isinstance(uploaded, UploadedFile):
+        return Source.single(code)
+    return Source.upload(uploaded.name or "", uploaded.read(), manifest=False)
 
 
 def _new(
@@ -101,113 +109,14 @@ def function_url(request: PageRequest, function: Function) -> str:
     return request.build_absolute_uri(f"/fn/{function.workspace_id}/{function.app_name}")
 
 
-@takes("GET")
-@at_function()
-def code(request: PageRequest, function: Function) -> HttpResponseBase:
-    """The editor: the user's draft if there is one, else the saved code."""
-    function = request.platform.functions.with_source(function)
-    draft = request.platform.functions.draft(function, actor_of(request).name)
-    saved = function.source.text if function.source else ""
-    starter = next((starter for starter in STARTERS if starter.source == saved), None)
-    context = page(
-        request,
-        function,
-        "code",
-        code=_main_text(draft.source) if draft else saved,
-        draft=draft,
-        base=draft.base if draft else function.code_hash,
-        stale=draft is not None and draft.base != function.code_hash,
-        example=starter.example if starter else None,
-    )
-    return render(request, "functions/code.html", context)
-
-
-@takes("POST")
-@at_function(Need.WRITE)
-def save(request: PageRequest, function: Function) -> HttpResponseBase:
-    """Save the code; with ``deploy`` also bring it live. A stale save shows both versions and saves neither."""
-    text = request.POST.get("code", "")
-    base = request.POST.get("base") or None
-    actor = actor_of(request)
-    try:
-        changes = Changes(source=_edited(request, function).with_text(text))
-        function = request.platform.functions.edit(actor, function.ref, changes, base=base)
-    except Stale:
-        return _stale(request, function, text)
-    except (InvalidInput, TooLarge) as exc:
-        return render(request, "functions/_save_refused.html", {"error": exc.message}, status=422)
-    request.platform.functions.discard_draft(function, actor.name)
-    if "deploy" in request.POST:
-        return _deploy(request, function)
-    if wants_partial(request):
-        return render(request, "functions/_saved.html", page(request, function, "code"))
-    messages.success(request, _("Saved."))
-    return redirect("function", function.workspace_id, function.id)
-
-
-def _stale(request: PageRequest, function: Function, text: str) -> HttpResponse:
-    now = request.platform.functions.with_source(request.platform.functions.get(function.ref))
-    theirs, mine = now.source.text if now.source else "", text.replace("\r\n", "\n")
-    context = page(request, now, "code", mine=mine, theirs=theirs, diff={"before": theirs, "after": mine})
-    template = "functions/_stale.html" if wants_partial(request) else "functions/stale.html"
-    return render(request, template, context, status=409)
-
-
-@takes("POST")
-@at_function(Need.WRITE)
-def keep_draft(request: PageRequest, function: Function) -> HttpResponseBase:
-    """Autosave of the editor. 409 tells that the draft is kept, but that the saved code has moved on meanwhile."""
-    base = request.POST.get("base", "")
-    try:
-        before = _edited(request, function)
-        source = before.with_file(before.main_file, request.POST.get("code", ""))
-        draft = request.platform.functions.keep_draft(function, actor_of(request).name, source, base)
-    except FaaswebError as exc:
-        return JsonResponse({"message": exc.message}, status=status_of(exc))
-    # What is saved already is no draft, wherever it started.
-    kept = base != function.code_hash and request.platform.functions.draft(function, draft.user) is not None
-    return JsonResponse({"saved_at": draft.saved_at.isoformat()}, status=409 if kept else 200)
-
-
-@takes("POST")
-@at_function(Need.WRITE)
-def discard_draft(request: PageRequest, function: Function) -> HttpResponseBase:
-    request.platform.functions.discard_draft(function, actor_of(request).name)
-    return went_to(request, "function", function.workspace_id, function.id)
-
-
-@takes("POST")
-@at_function(Need.READ)
-def check(request: PageRequest, function: Function) -> HttpResponseBase:
-    """Type check of the text in the editor, as lint markers."""
-    try:
-        found = request.platform.builds.check(
-            _edited(request, function).with_text(request.POST.get("code", ""))
-        ).diagnostics
-    except (InvalidInput, TooLarge) as exc:
-        found = [Diagnostic("app.py", 1, 1, exc.message)]
-    except Unavailable as exc:
-        return JsonResponse({"message": exc.message, "diagnostics": []}, status=status_of(exc))
-    shown = [
-        {
-            "line": item.line,
-            "column": item.column,
-            "message": item.message,
-            "code": item.code,
-            "severity": "error" if item.blocking else "warning",
-        }
-        for item in found
-    ]
-    return JsonResponse({"diagnostics": shown})
-
-
 @takes("POST")
 @at_function(Need.WRITE)
 def deploy(request: PageRequest, function: Function) -> HttpResponseBase:
-    return _deploy(request, function)
+    return deployed(request, function)
 
 
-def _deploy(request: PageRequest, function: Function) -> HttpResponseBase:
+def deployed(request: PageRequest, function: Function) -> HttpResponseBase:
+    """Begin to deploy what is saved, and go where that is followed."""
     try:
         request.platform.deployments.deploy(actor_of(request), function.ref)
     except FaaswebError as exc:
@@ -215,23 +124,18 @@ def _deploy(request: PageRequest, function: Function) -> HttpResponseBase:
     return went_to(request, "function-deployments", function.workspace_id, function.id)
 
 
-def _edited(request: PageRequest, function: Function) -> Source:
-    return request.platform.functions.editing(function, actor_of(request).name)
-
-
-def _main_text(source: Source) -> str:
-    """Of a draft, which may be of anything."""
-    return source.files.get(source.main_file, "")
-
-
 @takes("GET")
 @at_function()
 def test(request: PageRequest, function: Function) -> HttpResponseBase:
     """Call what is live, with method, path, headers and body."""
     source = request.platform.functions.with_source(function).source
-    starter = next((starter for starter in STARTERS if source and starter.source == source.text), None)
-    context = page(request, function, "test", example=starter.example if starter else None)
-    return render(request, "functions/test.html", context)
+    return render(request, "functions/test.html", page(request, function, "test", example=example_of(source)))
+
+
+def example_of(source: Source | None) -> Example | None:
+    """The request that shows what a starter does, while the code is still that of the starter."""
+    text = source.files.get(source.main_file) if source else None
+    return next((starter.example for starter in STARTERS if starter.source == text), None)
 
 
 @takes("GET", "POST")

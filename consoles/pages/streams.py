@@ -17,7 +17,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from consoles.http import in_thread, status_of
+from consoles.pages.project import posted_source, project_of
 from consoles.pages.request import PageRequest
+from faasweb.domain import projects
 from faasweb.domain.access import Need
 from faasweb.domain.deployments import Deployment
 from faasweb.domain.errors import FaaswebError, InvalidInput, NotFound, Unauthenticated
@@ -48,15 +50,11 @@ async def _enter(request: PageRequest, workspace: str, function: str, need: Need
 # running
 
 
-def _edited(request: PageRequest, function: Function) -> Source:
-    return request.platform.functions.editing(function, request.actor.name if request.actor else "")
-
-
 async def run_draft(request: PageRequest, workspace: str, function: str) -> HttpResponseBase:
     """Run the code in the editor once. Nothing is saved or deployed."""
     found = await _enter(request, workspace, function, Need.INVOKE)
     try:
-        source = await in_thread(lambda: _edited(request, found).with_text(request.POST.get("code", "")))
+        source = await in_thread(_typed_source, request, found)
         run = await request.platform.invocations.run_draft(found, source, _typed_request(request))
     except FaaswebError as exc:
         return _result(request, {"error": exc.message}, status_of(exc))
@@ -72,6 +70,10 @@ async def run_draft(request: PageRequest, workspace: str, function: str) -> Http
             "draft": True,
         },
     )
+
+
+def _typed_source(request: PageRequest, function: Function) -> Source:
+    return projects.saveable(posted_source(request, project_of(request, function)))
 
 
 async def run_test(request: PageRequest, workspace: str, function: str) -> HttpResponseBase:

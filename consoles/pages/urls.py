@@ -1,6 +1,6 @@
 from django.urls import path
 
-from consoles.pages import accounts, activity, functions, home, streams, workspaces
+from consoles.pages import accounts, activity, code, files, functions, home, streams, workspaces
 
 WS = "workspaces/<str:workspace>"
 FN = f"{WS}/functions/<str:function>"
@@ -27,11 +27,17 @@ urlpatterns = [
     path(f"{WS}/builds/<str:build_id>", activity.build, name="build"),
     path(f"{WS}/functions", functions.index, name="function-list"),
     path(f"{WS}/functions/new", functions.new, name="function-new"),
-    path(FN, functions.code, name="function"),
-    path(f"{FN}/save", functions.save, name="function-save"),
-    path(f"{FN}/draft", functions.keep_draft, name="function-draft"),
-    path(f"{FN}/draft/discard", functions.discard_draft, name="function-draft-discard"),
-    path(f"{FN}/check", functions.check, name="function-check"),
+    path(FN, code.code, name="function"),
+    path(f"{FN}/save", code.save, name="function-save"),
+    path(f"{FN}/draft", code.keep_draft, name="function-draft"),
+    path(f"{FN}/draft/discard", code.discard_draft, name="function-draft-discard"),
+    path(f"{FN}/check", code.check, name="function-check"),
+    path(f"{FN}/complete", code.complete, name="function-complete"),
+    path(f"{FN}/files", files.download, name="file-download"),
+    path(f"{FN}/files/add", files.add, name="file-add"),
+    path(f"{FN}/files/rename", files.rename, name="file-rename"),
+    path(f"{FN}/files/remove", files.remove, name="file-remove"),
+    path(f"{FN}/files/upload", files.upload, name="file-upload"),
     path(f"{FN}/deploy", functions.deploy, name="function-deploy"),
     path(f"{FN}/test", functions.test, name="function-test"),
     path(f"{FN}/deployments", activity.deployments, name="function-deployments"),

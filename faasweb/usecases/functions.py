@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -251,6 +252,15 @@ class Functions:
         else:
             self.drafts.save(draft)
         return draft
+
+    def source_of(self, function: Function, code_hash: str) -> Source | None:
+        """Code that the function had saved before, if it is still kept."""
+        if not re.fullmatch(r"[0-9a-f]{64}(-zip)?", code_hash):
+            return None
+        try:
+            return self.releases.source(replace(function, code_hash=code_hash).code_key)
+        except (NotFound, InvalidInput):
+            return None
 
     def discard_draft(self, function: Function, user: str) -> None:
         self.drafts.remove(function.id, user)

@@ -1,71 +1,16 @@
 // CodeMirror over a <textarea data-editor>, which stays the form's field and the editor of browsers without scripts.
-// Around it, inside [data-editor-pane]: [data-draft-state], [data-problems], [data-editor-position].
+// Around it, inside [data-editor-pane]: [data-draft-state], [data-problems], [data-editor-position], and links [data-file]
+// to the other files. What carries data-flush waits until the draft is kept on the server.
 "use strict";
 
 (() => {
   const CM = window.FaaswebCodeMirror;
-  const { text, headers } = window.faasweb;
-  const nonce = document.querySelector("script[nonce]")?.nonce;
+  const { text, toast, headers, look, help } = window.faasweb;
   const DRAFT_MS = 900;
   const DIAGNOSE_MS = 600;
-  const { tags: t } = CM;
-
-  // Colours are custom properties, so that light and dark need no second theme.
-  const colours = CM.HighlightStyle.define([
-    { tag: [t.keyword, t.operatorKeyword, t.modifier, t.self, t.bool, t.null], color: "var(--syn-keyword)" },
-    { tag: [t.string, t.special(t.string), t.regexp], color: "var(--syn-string)" },
-    { tag: [t.number, t.integer, t.float], color: "var(--syn-number)" },
-    { tag: t.comment, color: "var(--syn-comment)", fontStyle: "italic" },
-    { tag: [t.function(t.variableName), t.function(t.definition(t.variableName)), t.propertyName], color: "var(--syn-function)" },
-    { tag: [t.className, t.definition(t.className), t.typeName, t.namespace], color: "var(--syn-type)" },
-    { tag: [t.meta, t.escape], color: "var(--syn-meta)" },
-    { tag: t.invalid, color: "var(--bad)" },
-  ]);
-
-  const look = CM.EditorView.theme({
-    "&": { color: "var(--ink)", backgroundColor: "var(--surface)", fontSize: "0.8125rem" },
-    "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
-    ".cm-scroller": { fontFamily: "var(--font-mono)", lineHeight: "1.6", letterSpacing: "0" },
-    ".cm-content": { padding: "10px 0", caretColor: "var(--ink)" },
-    ".cm-line": { padding: "0 12px" },
-    ".cm-cursor, .cm-dropCursor": { borderLeftColor: "var(--ink)", borderLeftWidth: "2px" },
-    ".cm-gutters": { color: "var(--ink-3)", backgroundColor: "var(--surface)", border: "0" },
-    ".cm-lineNumbers .cm-gutterElement": { minWidth: "2.6em", padding: "0 6px 0 12px" },
-    ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--syn-line) 60%, transparent)" },
-    ".cm-activeLineGutter": { color: "var(--ink)", backgroundColor: "transparent" },
-    "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
-      backgroundColor: "var(--syn-selection)",
-    },
-    ".cm-selectionMatch": { backgroundColor: "var(--accent-soft)" },
-    "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--accent-soft)", outline: "1px solid var(--line-strong)" },
-    ".cm-foldPlaceholder": { color: "var(--ink-2)", backgroundColor: "var(--hover)", border: "0" },
-    ".cm-tooltip": {
-      color: "var(--ink)", backgroundColor: "var(--raised)", border: "1px solid var(--line-strong)",
-      borderRadius: "7px", boxShadow: "var(--shadow-float)", overflow: "hidden",
-    },
-    ".cm-tooltip-autocomplete > ul": { fontFamily: "var(--font-mono)" },
-    ".cm-tooltip-autocomplete > ul > li[aria-selected]": { color: "var(--ink)", backgroundColor: "var(--hover)" },
-    ".cm-diagnostic-error": { borderLeftColor: "var(--bad-dot)" },
-    ".cm-diagnostic-warning": { borderLeftColor: "var(--busy-dot)" },
-    ".cm-panels": { color: "var(--ink)", backgroundColor: "var(--sunken)", borderColor: "var(--line)" },
-    ".cm-textfield": { color: "var(--ink)", backgroundColor: "var(--surface)", border: "1px solid var(--line-strong)", borderRadius: "5px" },
-    ".cm-button": { color: "var(--ink)", backgroundColor: "var(--surface)", backgroundImage: "none", border: "1px solid var(--line-strong)", borderRadius: "5px" },
-    ".cm-changedLine, .cm-inlineChangedLine": { backgroundColor: "var(--ok-soft) !important" },
-    ".cm-changedText": { background: "color-mix(in srgb, var(--ok-dot) 28%, transparent) !important" },
-    ".cm-deletedChunk": { backgroundColor: "var(--bad-soft)", paddingLeft: "12px" },
-    ".cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad-dot) 28%, transparent)" },
-    ".cm-deletedChunk *, .cm-changedLine *, .cm-inlineChangedLine *": { color: "var(--ink) !important" }, // legible on a tint
-    ".cm-collapsedLines": { color: "var(--ink-2)", background: "var(--sunken)", borderColor: "var(--line)" },
-  });
-
-  const shared = [
-    nonce ? CM.EditorView.cspNonce.of(nonce) : [],
-    look,
-    CM.syntaxHighlighting(colours),
-    CM.EditorState.tabSize.of(4),
-    CM.indentUnit.of("    "),
-  ];
-  const language = (name) => (name === "json" ? CM.json() : CM.python());
+  const KEPT = { history: CM.historyField };
+  const left = new Map(); // path -> state of its editor, so that going back to a file keeps undo and place
+  let jump = null; // a problem in a file that is being opened
 
   function click(key) {
     return () => {
@@ -78,44 +23,71 @@
   class Editor {
     constructor(field) {
       this.field = field;
+      this.path = field.dataset.editorFile ?? "";
       this.pane = field.closest("[data-editor-pane]") ?? field.parentElement;
       this.saved = "draft" in field.dataset ? null : field.value; // a draft is not what is saved
       this.view = this.mount();
       field.hidden = true;
-      field.form?.addEventListener("htmx:beforeRequest", () => this.saving());
-      field.form?.addEventListener("htmx:afterRequest", (event) => event.detail.successful || (this.dirty && this.saveDraft()));
+      const saving = (handler) => (event) => event.target === field.form && handler(event); // not links inside it
+      field.form?.addEventListener("htmx:beforeRequest", saving(() => this.saving()));
+      field.form?.addEventListener("htmx:afterRequest", saving(({ detail }) => detail.successful || (this.dirty && this.saveDraft())));
       field.form?.addEventListener("reset", () => this.replace(field.defaultValue));
       this.listen();
       this.readInitialDiagnostics();
       this.position();
+      if (jump?.file === this.path) this.go(jump);
+      jump = null;
     }
 
     mount() {
       const { field } = this;
-      const view = new CM.EditorView({
-        doc: field.value,
-        extensions: [
-          CM.keymap.of([{ key: "Mod-Enter", run: click("mod+enter") }, { key: "Mod-s", run: click("mod+s") }]),
-          CM.basicSetup,
-          CM.keymap.of([CM.indentWithTab]),
-          language(field.dataset.editorLanguage),
-          CM.lintGutter(),
-          ...shared,
-          CM.EditorState.readOnly.of(field.readOnly),
-          CM.EditorView.contentAttributes.of({ tabindex: "0", "aria-label": `${field.getAttribute("aria-label")}. ${text("editorHint")}` }),
-          CM.EditorView.updateListener.of((update) => this.updated(update)),
-        ],
-      });
+      const config = { extensions: this.extensions() };
+      const before = left.get(this.path);
+      const state = before?.doc === field.value
+        ? CM.EditorState.fromJSON(before, config, KEPT)
+        : CM.EditorState.create({ doc: field.value, ...config });
+      const view = new CM.EditorView({ state });
       field.after(view.dom);
       return view;
     }
 
+    extensions() {
+      const { field } = this;
+      const complete = field.dataset.completeUrl && this.path.endsWith(".py");
+      const keys = [{ key: "Mod-Enter", run: click("mod+enter") }, { key: "Mod-s", run: click("mod+s") }];
+      return [
+        CM.keymap.of([...keys, { key: "Tab", run: CM.acceptCompletion }]),
+        CM.basicSetup,
+        CM.keymap.of([CM.indentWithTab]),
+        look.language(this.path),
+        complete ? CM.autocompletion({ override: [help.completion(this, field.dataset.completeUrl)], activateOnTypingDelay: 150 }) : [],
+        CM.lintGutter(),
+        ...look.shared,
+        CM.EditorState.readOnly.of(field.readOnly),
+        CM.EditorView.contentAttributes.of({ tabindex: "0", "aria-label": `${field.getAttribute("aria-label")}. ${text("editorHint")}` }),
+        CM.EditorView.updateListener.of((update) => this.updated(update)),
+      ];
+    }
+
     listen() {
-      document.body.addEventListener("diagnostics", (event) => this.diagnose(event.detail.items ?? []));
-      document.addEventListener("htmx:load", (event) => event.target.matches?.("[data-saved]") && this.stored(event.target.dataset.base));
-      document.addEventListener("submit", ({ submitter }) => submitter?.matches("[data-discards-draft]") && this.markDirty(false));
-      window.addEventListener("online", () => this.dirty && this.saveDraft());
-      window.addEventListener("pagehide", () => this.dirty && this.saveDraft({ keepalive: true }));
+      const end = new AbortController();
+      const on = (target, name, handler) => {
+        const alive = (event) => (this.field.isConnected ? handler(event) : end.abort());
+        target.addEventListener(name, alive, { signal: end.signal });
+      };
+      on(document.body, "diagnostics", (event) => this.diagnose(event.detail.items ?? []));
+      on(document, "htmx:load", (event) => event.target.matches?.("[data-saved]") && this.stored(event.target.dataset.base));
+      on(document, "submit", ({ submitter }) => submitter?.matches("[data-discards-draft]") && this.markDirty(false));
+      on(window, "online", () => this.dirty && this.saveDraft());
+      on(window, "pagehide", () => this.dirty && this.saveDraft({ keepalive: true }));
+    }
+
+    // Before this file makes way for another one, or the page for the next. False when its text would be lost.
+    async leave() {
+      if (this.dirty) await this.saveDraft();
+      left.set(this.path, this.view.state.toJSON(KEPT));
+      if (this.dirty) toast(text("notKept"), { level: "error" });
+      return !this.dirty;
     }
 
     get base() {
@@ -136,6 +108,7 @@
       this.field.value = this.value;
       this.markDirty(true);
       this.state("unsaved");
+      this.pane.querySelector("[data-file][aria-current] [data-changed]")?.removeAttribute("hidden");
       clearTimeout(this.draftTimer);
       this.draftTimer = setTimeout(() => this.saveDraft(), DRAFT_MS);
       clearTimeout(this.diagnoseTimer);
@@ -165,7 +138,7 @@
     }
 
     post(url, fields, options = {}) {
-      const body = new URLSearchParams({ code: this.value, ...fields });
+      const body = new URLSearchParams({ file: this.path, code: this.value, ...fields });
       return fetch(url, { method: "POST", headers: headers(), body, ...options });
     }
 
@@ -183,13 +156,21 @@
           return this.state("stale");
         }
         if (!answer.ok) throw new Error(String(answer.status));
+        this.changed = (await answer.json()).changed;
       } catch {
         this.draftTimer = setTimeout(() => this.saveDraft(), 8000);
         return this.state("offline");
       }
       if (this.value !== sent) return; // typed meanwhile: its own timer is running
       this.markDirty(false);
-      this.state(sent === this.saved ? "saved" : "draft");
+      this.markFiles();
+      this.state(this.changed.length ? "draft" : "saved");
+    }
+
+    markFiles() {
+      for (const link of this.pane.querySelectorAll("[data-file]")) {
+        link.querySelector("[data-changed]").hidden = !this.changed.includes(link.dataset.file);
+      }
     }
 
     saving() {
@@ -208,7 +189,9 @@
       this.saved = this.sent ?? this.value;
       const field = this.field.form?.elements.base;
       if (field) field.value = base;
-      if (this.value !== this.saved) return; // typed meanwhile: its draft is on the way
+      this.changed = this.value === this.saved ? [] : [this.path];
+      this.markFiles();
+      if (this.changed.length) return; // typed meanwhile: its draft is on the way
       clearTimeout(this.draftTimer);
       this.markDirty(false);
       this.state("saved");
@@ -233,61 +216,29 @@
       }
     }
 
-    offset(line, column) {
-      const { doc } = this.view.state;
-      const at = doc.line(Math.min(Math.max(1, line), doc.lines));
-      return Math.min(at.from + Math.max(0, column - 1), at.to);
-    }
-
     diagnose(items) {
-      const { doc } = this.view.state;
-      const found = items.map((item) => {
-        const from = this.offset(item.line, item.column ?? 1);
-        const word = this.view.state.wordAt(from);
-        const to = item.end_column ? this.offset(item.end_line ?? item.line, item.end_column) : (word?.to ?? doc.lineAt(from).to);
-        return { from, to: Math.max(from, to), severity: item.severity ?? "error", message: item.message, source: item.code };
-      });
-      this.view.dispatch(CM.setDiagnostics(this.view.state, found));
-      this.listProblems(items);
-    }
-
-    listProblems(items) {
+      const own = items.filter((item) => (item.file ?? this.path) === this.path);
+      this.view.dispatch(CM.setDiagnostics(this.view.state, help.marks(this.view.state, own)));
       const list = this.pane.querySelector("[data-problems]");
       if (!list) return;
-      const row = document.getElementById("problem-template").content;
-      list.replaceChildren(...items.map((item) => {
-        const node = row.cloneNode(true).firstElementChild;
-        node.className = item.severity ?? "error";
-        node.querySelector("[data-message]").textContent = item.message;
-        node.querySelector("[data-where]").textContent = text("position").replace("%l", item.line).replace("%c", item.column ?? 1);
-        node.querySelector("button").addEventListener("click", () => this.go(item));
-        return node;
-      }));
+      const several = this.pane.querySelector("[data-file]") !== null;
+      help.listProblems(list, items, several, (item) => this.open(item));
+      help.announce(items);
+    }
+
+    // A problem of this file, or of another one that is shown first.
+    open(item) {
+      const link = [...this.pane.querySelectorAll("[data-file]")].find((each) => each.dataset.file === item.file);
+      if (!link || item.file === this.path) return this.go(item);
+      jump = item;
+      link.click();
     }
 
     go({ line, column = 1 }) {
-      const anchor = this.offset(line, column);
+      const anchor = help.offset(this.view.state.doc, line, column);
       this.view.dispatch({ selection: { anchor }, effects: CM.EditorView.scrollIntoView(anchor, { y: "center" }) });
       this.view.focus();
     }
-  }
-
-  // <div data-diff data-language="python"><script type="application/json">{"before": "…", "after": "…"}</script></div>
-  function showDiff(host) {
-    const { before, after } = JSON.parse(host.querySelector("script").textContent);
-    new CM.EditorView({
-      parent: host,
-      doc: after,
-      extensions: [
-        CM.basicSetup,
-        language(host.dataset.language),
-        ...shared,
-        CM.EditorState.readOnly.of(true),
-        CM.EditorView.contentAttributes.of({ tabindex: "0", "aria-label": host.getAttribute("aria-label") ?? "" }),
-        CM.unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged: { margin: 3, minSize: 6 } }),
-      ],
-    });
-    host.dataset.diff = "shown";
   }
 
   const editors = new WeakMap();
@@ -296,10 +247,41 @@
     for (const field of scope.querySelectorAll("textarea[data-editor]")) {
       if (!editors.has(field)) editors.set(field, new Editor(field));
     }
-    scope.querySelectorAll("[data-diff='']").forEach(showDiff);
+    scope.querySelectorAll("[data-diff='']").forEach(look.showDiff);
   }
 
   window.faasweb.editor = (field) => editors.get(field);
+
+  // --- what waits for the draft: [data-flush] ---------------------------------------------------------------------
+  async function mayLeave() {
+    const field = document.querySelector("textarea[data-draft-url]");
+    return (await editors.get(field)?.leave()) ?? true;
+  }
+
+  document.addEventListener("htmx:confirm", async (event) => {
+    if (!event.detail.elt.matches?.("[data-flush]")) return;
+    event.preventDefault();
+    if (await mayLeave()) event.detail.issueRequest(true);
+  });
+
+  document.addEventListener("submit", async (event) => {
+    if (!event.target.matches("form[data-flush]")) return;
+    event.preventDefault();
+    if (await mayLeave()) event.target.submit();
+  });
+
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest?.("a[data-flush]:not([hx-get])");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    if (await mayLeave()) location.assign(link.href);
+  });
+
+  // A file without a text has no editor that would take the new base.
+  document.addEventListener("htmx:load", (event) => {
+    if (event.target.matches?.("[data-saved]") && !document.querySelector("textarea[data-editor]")) location.reload();
+  });
+
   start(document); // deferred: the document is complete
   document.addEventListener("htmx:load", (event) => start(event.target.parentElement ?? document));
 })();

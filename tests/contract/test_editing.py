@@ -93,6 +93,18 @@ def test_the_sdk_and_the_projects_own_modules_complete(toolchain):
     assert completed(toolchain, "json.lo") == ["load", "loads"]
 
 
+def test_installed_packages_complete_and_are_not_run(toolchain, tmp_path):
+    mark = tmp_path / "run"
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "shouting.py").write_text(f"open({str(mark)!r}, 'w').close()\ndef loud(text: str) -> str: ...\n")
+    source = Source.single("import shouting\nshouting.l")
+    (found,) = toolchain._completer.complete(source, "app.py", 2, 11, packages)
+    assert (found.label, found.detail) == ("loud", "(text: str) -> str")
+    assert not mark.exists()
+    assert toolchain.complete(source, "app.py", 2, 11) == []
+
+
 def test_a_function_says_what_it_takes(toolchain):
     text = "import util\nutil.gr"
     (found,) = toolchain.complete(Source({"app.py": text, **FILES}), "app.py", 2, 8)
