@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from consoles.api.openapi import description
 from consoles.pages.urls import urlpatterns
@@ -30,6 +31,10 @@ OF_ONE_S_OWN = {
     "function-complete",
     "function-draft",
     "function-draft-discard",
+    "file-add",
+    "file-rename",
+    "file-remove",
+    "file-upload",
     "set-language",
 }
 
@@ -63,6 +68,11 @@ def operations(ada: Api, embedded, workspace, function) -> dict[str, tuple[str, 
     def another() -> str:
         return str(ada.post(f"{room}/functions", {"name": "x", "code": code}).json()["id"])
 
+    def put_source(path: str, text: str) -> Any:
+        content = encode_multipart(BOUNDARY, {"file": upload(text)})
+        headers = {"authorization": f"Bearer {ada.token}"}
+        return ada.client.generic("PUT", f"{path}/source", content, MULTIPART_CONTENT, headers=headers)
+
     def a_token() -> int:
         return int(ada.post("/api/tokens", {"name": "x"}).json()["id"])
 
@@ -73,6 +83,8 @@ def operations(ada: Api, embedded, workspace, function) -> dict[str, tuple[str, 
         "create_function": ("function.create", lambda: ada.post(f"{room}/functions", {"name": "x", "code": code})),
         "edit_function": ("function.edit", lambda: ada.patch(place, {"memory": 512})),
         "edit_function_by_id": ("function.edit", lambda: ada.patch(short, {"timeout": 5})),
+        "put_source": ("function.edit", lambda: put_source(place, HELLO + "# 1\n")),
+        "put_source_by_id": ("function.edit", lambda: put_source(short, HELLO + "# 2\n")),
         "delete_function": ("function.remove", lambda: ada.delete(place)),
         "delete_function_by_id": ("function.remove", lambda: ada.delete(f"/api/functions/{another()}")),
         "build": ("build.submit", lambda: ada.upload("/api/v1/build", {"file": upload(), **form})),
