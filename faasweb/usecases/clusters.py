@@ -83,7 +83,9 @@ class Clusters:
 
     def _orphans(self, apps: Sequence[LiveApp], live: Mapping[str, Function], busy: set[str]) -> Iterator[Drift]:
         for app in apps:
-            function = live.get(app.function_id or "")
+            if app.function_id is None:  # an image that was deployed as no function
+                continue
+            function = live.get(app.function_id)
             place = (self._namespace_of(function), function.app_name) if function else None
             if app.function_id not in busy and (app.namespace, app.name) != place:
                 yield Drift(Difference.ORPHAN, app.namespace, app.name, function, found=app.image, by=app.changed_by)

@@ -9,6 +9,7 @@ from faasweb.domain import clock
 from faasweb.domain.deployments import Deployment, DeploymentStatus
 from faasweb.domain.errors import Conflict, NotFound
 from faasweb.domain.functions import Function, FunctionStatus
+from faasweb.domain.spinapps import AppOptions
 from faasweb.ports import Repositories
 
 
@@ -24,6 +25,15 @@ def test_beginning_claims_the_function(store: Repositories, function: Function):
     assert store.functions.get(function.ref) == claimed
     assert store.deployments.get(deployment.id) == deployment
     assert list(store.maintenance.open_work().deployments) == [deployment.id]
+
+
+def test_options_come_back_word_for_word(store: Repositories, function: Function):
+    toleration = {"key": "gpu", "operator": "Exists", "tolerationSeconds": 30}
+    options = AppOptions(autoscaling=False, replicas=3, tolerations=[toleration], affinity={"weight": 1.5, "빈": None})
+    deployment = deployment_of(function, options=options)
+    store.deployments.begin(deployment, function)
+    assert store.deployments.get(deployment.id).options == options
+    assert store.deployments.list(function.id)[0].options == options
 
 
 def test_one_deployment_at_a_time(store: Repositories, function: Function):
