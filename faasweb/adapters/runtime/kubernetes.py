@@ -46,7 +46,9 @@ class KubernetesRuntime:
         )
 
     def check_options(self, options: AppOptions) -> None:
-        self.cluster.check_namespace(self._namespace_in(options))
+        """The installation's own namespace needs no look: pressing Deploy waits for no cluster."""
+        if options.namespace is not None:
+            self.cluster.check_namespace(self._namespace_in(options))
 
     def _namespace_of(self, release: Release) -> str:
         return self._namespace_in(release.options)
