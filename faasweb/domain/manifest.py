@@ -17,7 +17,12 @@ ANY_ROUTE = "/..."
 
 _MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
 _VARIABLE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z")
-_REFERENCE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_REFERENCE = re.compile(r"\{\{([^{}]*)\}\}")
+# Strings and comments, whose dots mean nothing to the parser.
+_QUOTED = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|#[^\n]*", re.DOTALL
+)
+_DOTS = 50  # in a line: what tomllib does for a key of n parts takes n * n steps
 _WORLDS = ("spin-http",)
 # Options of componentize-py and of its command componentize: True for those that are followed by a value.
 _OPTIONS = {
@@ -106,7 +111,7 @@ class SpinManifest:
         values = {name: variable.default for name, variable in self.variables.items()}
         if any(values.get(name) is None for name in references(template)):
             return None
-        return _REFERENCE.sub(lambda match: values[match[1]] or "", template)
+        return _REFERENCE.sub(lambda match: values[match[1].strip()] or "", template)
 
     def is_secret(self, template: str) -> bool:
         return any(name in self.variables and self.variables[name].secret for name in references(template))
@@ -135,7 +140,7 @@ command = "componentize-py -w spin-http componentize {module} -o app.wasm"
 
 def references(template: str) -> tuple[str, ...]:
     """The names of variables in a template such as ``{{ host }}/path``."""
-    return tuple(_REFERENCE.findall(template))
+    return tuple(name.strip() for name in _REFERENCE.findall(template))
 
 
 def _refused(key: str, problem: str) -> InvalidInput:
@@ -145,6 +150,8 @@ def _refused(key: str, problem: str) -> InvalidInput:
 def _parsed(text: str) -> Mapping[str, Any]:
     if len(text) > MANIFEST_LIMIT:
         raise InvalidInput(f"{MANIFEST} has more than {MANIFEST_LIMIT:,} characters.", field="file")
+    if any(line.count(".") > _DOTS for line in _QUOTED.sub("", text).split("\n")):
+        raise InvalidInput(f"{MANIFEST} is nested too deep.", field="file")
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except ValueError as exc:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 FILE = "requirements.txt"
 MAX_REQUIREMENTS = 200
+MAX_CHARACTERS = 500_000
+MAX_LINE = 20_000  # characters; with many hashes a line is long
 # Part of every function's toolchain; other versions could not be used.
 PROVIDED = frozenset({"spin-sdk", "componentize-py", "mypy"})
 
@@ -44,13 +46,18 @@ def read_requirements(text: str) -> list[str]:
 
     What the toolchain provides is left out. Raises Refused.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise Refused(f"{FILE} has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}.")
     wanted = []
-    for number, line in logical_lines(text):
+    for number, spaced in logical_lines(text):
+        if len(spaced) > MAX_LINE:
+            raise Refused(f"{FILE} line {number} has {len(spaced):,} characters; the limit is {MAX_LINE:,}.")
+        line = " ".join(spaced.split())  # also because the pattern takes n**4 steps for n spaces
         found = REQUIREMENT.fullmatch(line)
         if found is None:
             raise Refused(f"{FILE} line {number}: {line[:100]!r}: {_reason(line)}.")
         if normal_name(found["name"]) not in PROVIDED:
-            wanted.append(" ".join(line.split()))
+            wanted.append(line)
     if len(wanted) > MAX_REQUIREMENTS:
         raise Refused(f"{FILE} has {len(wanted)} packages; the limit is {MAX_REQUIREMENTS}.")
     return sorted(set(wanted))

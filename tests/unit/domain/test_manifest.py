@@ -141,3 +141,26 @@ def test_what_is_as_it_was_declared_follows_the_new_declaration():
     assert moved.allowed_outbound_hosts == ("https://b.example.com",)
     assert declared(settings, None, before) == FunctionSettings()
     assert declared(FunctionSettings(), before, before) == FunctionSettings()  # removed by hand
+
+
+def test_a_manifest_made_to_keep_a_parser_busy_is_refused_at_once():
+    for text in (
+        "a." * 45_000 + "b = 1",
+        "[" + "a." * 45_000 + "b]",
+        '"a".' * 20_000 + "b = 1",
+        'x = """"""" .\n' + "a." * 9_000,
+    ):
+        with pytest.raises(InvalidInput, match=r"nested too deep"):
+            SpinManifest.read(text)
+    unclosed = changed('"https://{{ host }}/"', '"{{' + " " * 50_000 + '"')
+    assert SpinManifest.read(unclosed).allowed_outbound_hosts == ("{{" + " " * 50_000,)
+
+
+def test_dots_in_texts_and_comments_are_no_depth():
+    dots = "." * 200
+    text = changed('"Says hello"', f'"{dots}" # {dots}').replace('"1.2.3"', f"'''{dots}\n{dots}'''''")
+    found = SpinManifest.read(text)
+    assert found.description == dots
+    assert found.version == f"{dots}\n{dots}''"
+    hosts = ", ".join(f'"https://host{number}.example.com"' for number in range(60))
+    assert len(SpinManifest.read(changed('["https://{{ host }}/"]', f"[{hosts}]")).allowed_outbound_hosts) == 60

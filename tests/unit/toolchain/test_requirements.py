@@ -79,5 +79,23 @@ def test_a_file_without_end_is_refused():
 
 
 def test_an_endless_line_is_read_quickly():
-    with pytest.raises(Refused):
-        read_requirements("a" * 50_000 + "!" * 50_000 + " ; " + "(" * 50_000)
+    for line in (
+        "a" * 50_000 + "!" * 50_000 + " ; " + "(" * 50_000,
+        "a" + " " * 15_000 + "!",
+        "a==1 ;" + " x" * 9_000 + "$",
+    ):
+        with pytest.raises(Refused):
+            read_requirements(line)
+
+
+def test_spaces_between_the_parts_do_not_matter():
+    assert read_requirements("six" + " " * 10_000 + ">= 1.16" + "\t" * 5_000 + "; python_version>'3'") == [
+        "six >= 1.16 ; python_version>'3'"
+    ]
+
+
+def test_what_is_longer_than_any_requirements_is_refused():
+    with pytest.raises(Refused, match="line 2 has 20,001 characters"):
+        read_requirements(f"six\n{'a' * 20_001}")
+    with pytest.raises(Refused, match="500,001 characters"):
+        read_requirements("#" * 500_001)
