@@ -20,7 +20,7 @@ from faasweb.domain.functions import (
 )
 from faasweb.domain.ids import is_function_id
 from faasweb.domain.names import clean_description
-from faasweb.domain.source import MAIN_FILE, Source
+from faasweb.domain.source import Source
 from faasweb.ports import Accounts, CodeStore, Draft, DraftRepository, FunctionRepository, Queue, Runtime
 from faasweb.usecases.releases import Releases
 from faasweb.usecases.retry import on_conflict
@@ -231,13 +231,6 @@ class Functions:
         self.accounts.audit(actor, "function.remove", function.id, {"name": function.name})
 
     # drafts
-
-    def editing(self, function: Function, user: str) -> Source:
-        """What the user has in the editor, as far as it is stored: the draft if there is one, else the saved code."""
-        draft = self.drafts.get(function.id, user)
-        if draft is not None:
-            return draft.source
-        return self.with_source(function).source or Source({MAIN_FILE: ""})
 
     def draft(self, function: Function, user: str) -> Draft | None:
         return self.drafts.get(function.id, user)
