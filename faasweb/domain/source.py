@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -31,6 +31,29 @@ NO_MANIFEST = f"{MANIFEST} not found in root directory"
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # how a zip file begins, and an empty one
 _OWN = re.compile(rb"faasweb ([\w.\x80-\xff]{1,400})\Z")  # the comment of archives that `packed` made: their module
+
+
+class EncodedFile(Mapping[str, str]):
+    """The one file of a stored source, decoded when somebody reads it: lists and calls of functions never do."""
+
+    __slots__ = ("encoded",)
+
+    def __init__(self, encoded: str) -> None:
+        self.encoded = encoded
+
+    def __getitem__(self, path: str) -> str:
+        if path != MAIN_FILE:
+            raise KeyError(path)
+        return base64.b64decode(self.encoded, validate=True).decode()
+
+    def __contains__(self, path: object) -> bool:
+        return path == MAIN_FILE
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((MAIN_FILE,))
+
+    def __len__(self) -> int:
+        return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +188,8 @@ class Source:
     @property
     def base64(self) -> str:
         """Of the main file."""
+        if isinstance(self.files, EncodedFile):
+            return self.files.encoded
         return base64.b64encode(self.text.encode()).decode()
 
     @property

@@ -31,7 +31,7 @@ from faasweb.domain.clock import parse, sortable
 from faasweb.domain.errors import Conflict, NotFound
 from faasweb.domain.functions import Function, FunctionRef, FunctionStatus, Live
 from faasweb.domain.names import app_name_for
-from faasweb.domain.source import MAIN_FILE, Source
+from faasweb.domain.source import EncodedFile, Source
 from faasweb.ports import Removal
 
 INLINE_LIMIT = 32 * 1024
@@ -112,26 +112,6 @@ def function_from(item: Mapping[str, Any], usage: Mapping[str, Any] | None, wind
         revision=item.get("revision") or 0,
         usage=window.totals(usage),
     )
-
-
-class EncodedFile(Mapping[str, str]):
-    """The file of an inlined source, decoded when somebody reads it: lists and calls of functions never do."""
-
-    __slots__ = ("_encoded",)
-
-    def __init__(self, encoded: str) -> None:
-        self._encoded = encoded
-
-    def __getitem__(self, path: str) -> str:
-        if path != MAIN_FILE:
-            raise KeyError(path)
-        return base64.b64decode(self._encoded, validate=True).decode()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter((MAIN_FILE,))
-
-    def __len__(self) -> int:
-        return 1
 
 
 class EncodedArchive:
