@@ -37,10 +37,16 @@ def long(things: Things) -> Made:
     return things.function(workspace, LONG, description="y" * 900)
 
 
+def executions(things: Things, function: Made) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = things.client.get(f"/api/functions/{function.id}/logs").json()["logs"]
+    return found
+
+
 @pytest.fixture(scope="module")
 def places(live: Made, long: Made, things: Things) -> list[str]:
     """Every page there is, with data, with long names and with nothing at all."""
-    execution = things.client.get(f"/api/functions/{live.id}/logs").json()["logs"][0]
+    things.wait_until(lambda: executions(things, live))  # recorded when the answer has been taken
+    execution = executions(things, live)[0]
     empty = f"/workspaces/{things.workspace('연구소')}"
     ws, other = f"/workspaces/{live.workspace}", f"/workspaces/{long.workspace}"
     return [

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-import consoles.api.deployments
 from faasweb.domain.access import Actor
 from faasweb.domain.functions import FunctionRef
 from faasweb.domain.source import Source
+from faasweb.usecases import apps
 from tests.docker_registry import docker_registry
 from tests.in_process import MAGIC
 from tests.integration.api.test_builds import upload
@@ -43,7 +43,7 @@ def greet(ada, workspace):
 @pytest.fixture
 def patience(monkeypatch):
     """A worker of these tests works after the answer, not meanwhile."""
-    monkeypatch.setattr(consoles.api.deployments, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(apps, "PATIENCE_S", 0.0)
 
 
 def push(ada, embedded, workspace, url, **more):
