@@ -14,10 +14,10 @@ import time_machine
 
 import consoles.tasks
 from consoles.http import error_answer
-from faasweb import bootstrap
 from faasweb.adapters.builder.http import MISS_LIMIT, HttpBuilder
 from faasweb.adapters.codestore.filesystem import FilesystemCodeStore
 from faasweb.adapters.registry.layout import LayoutRegistry
+from faasweb.bootstrap import building, storage
 from faasweb.domain.builds import Build, BuildStatus, Diagnostic, PushTarget
 from faasweb.domain.errors import BuilderBroken, BuilderTimedOut, BuilderUnavailable, Unavailable
 from faasweb.domain.source import Source
@@ -536,9 +536,8 @@ def test_every_way_to_fail_has_its_status_at_the_api(error, status):
 def test_an_address_in_the_settings_chooses_it(settings, code):
     settings.BUILDER_SERVICE_URL = "http://builder.test:8000/base"
     settings.ECR_REGISTRY_URL = REGISTRY
-    builder = bootstrap._builder(
-        code, LayoutRegistry(settings.DATA_DIR / "registry"), InstantToolchain(settings.DATA_DIR)
-    )
+    registry, functions = LayoutRegistry(settings.DATA_DIR / "registry"), storage.repositories().functions
+    builder = building.builder(code, registry, InstantToolchain(settings.DATA_DIR), functions)
     assert isinstance(builder, HttpBuilder)
     assert builder.client.base_url == "http://builder.test:8000/base/"
     assert builder.client.timeout.read == 15
