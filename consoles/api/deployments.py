@@ -14,7 +14,7 @@ from consoles.http import ConsoleRequest
 from faasweb.domain import names
 from faasweb.domain.access import Need
 from faasweb.domain.builds import Build
-from faasweb.domain.errors import NotAllowed, NotFound
+from faasweb.domain.errors import InvalidInput, NamespaceMissing, NotAllowed, NotFound
 from faasweb.domain.functions import Function
 from faasweb.domain.ids import DEFAULT_WORKSPACE
 from faasweb.domain.spinapps import AppOptions
@@ -31,7 +31,7 @@ OPTION_NAMES = {
 class DeployIn(Schema):
     """Accounts, limits, replicas, tolerations and the like take effect where functions run on Kubernetes.
 
-    What is not given, or null, stays as it is deployed.
+    What is not given, or null, stays as it is deployed; before that, as this installation has it.
     """
 
     namespace: str = Field(min_length=1)
@@ -43,9 +43,9 @@ class DeployIn(Schema):
     memory_limit: str | None = None
     cpu_request: str | None = None
     memory_request: str | None = None
-    enable_autoscaling: bool = True
-    replicas: int = Field(1, ge=1)
-    use_spot: bool = True
+    enable_autoscaling: bool | None = None
+    replicas: int | None = Field(None, description="Counts without autoscaling only, and is at least 1 then.")
+    use_spot: bool | None = None
     custom_tolerations: list[dict[str, Any]] | None = None
     custom_affinity: dict[str, Any] | None = None
 
@@ -67,13 +67,14 @@ class DeployOut(Schema):
 def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
     """Bring an image live, built here or in a registry that is allowed. The answer waits until it can be called.
 
-    An image that was not built here is pulled first, and needs the ``function_id``.
+    An image that was not built here is pulled first, and needs the ``function_id``. While it is on its way, asking
+    again tells how far it is.
     """
     function, build, image = _find(request, body)
-    deployment = request.platform.deployments.deploy(
-        actor_of(request), function.ref, build=build, image=image, options=_options(body)
-    )
-    deployment = request.platform.apps.settled(deployment)
+    apps = request.platform.apps
+    deployment = apps.settled(apps.begin(actor_of(request), function, build, image, _options(body)))
+    if deployment.error == NamespaceMissing.of(body.namespace).message:  # the cluster behind it has said so
+        raise NamespaceMissing.of(body.namespace)
     function = request.platform.functions.get(function.ref)
     live = function.live is not None and function.live.deployment_id == deployment.id
     return DeployOut(
@@ -82,8 +83,8 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
         service_name=function.app_name if live else None,
         service_status="found" if live else "pending" if deployment.error is None else "not_found",
         endpoint=endpoint_of(request, function) if live else None,
-        enable_autoscaling=_either(deployment.options.autoscaling, body.enable_autoscaling),
-        use_spot=_either(deployment.options.use_spot, body.use_spot),
+        enable_autoscaling=_either(deployment.options.autoscaling, apps.defaults.autoscaling),
+        use_spot=_either(deployment.options.use_spot, apps.defaults.use_spot),
         error=deployment.error,
     )
 
@@ -110,6 +111,8 @@ def _find(request: ConsoleRequest, body: DeployIn) -> tuple[Function, Build | No
             return function, None, image
     build = _build_of(request, body.image_ref)
     app_name = names.app_name(body.app_name or build.app_name)
+    if not app_name:
+        raise InvalidInput("An app name needs a letter of a to z.", field="app_name")
     try:
         return request.platform.functions.resolve(build.workspace_id, app_name), build, None
     except NotFound:

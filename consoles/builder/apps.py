@@ -23,7 +23,8 @@ def scaffold(request: ConsoleRequest, body: ScaffoldIn) -> ScaffoldOut:
 @router.post("/deploy", response=DeployOut, operation_id="deploy")
 def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
     """Make an image run. While ``service_status`` is pending, ask again: nothing is begun twice."""
-    placed = request.platform.apps.deploy(actor_of(request), body.spec)
+    apps = request.platform.apps
+    placed = apps.deploy(actor_of(request), body.spec)
     options = placed.options
     return DeployOut(
         app_name=placed.app_name,
@@ -31,8 +32,8 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
         service_name=placed.app_name,
         service_status=placed.service_status,
         endpoint=_endpoint(request, placed),
-        enable_autoscaling=True if options.autoscaling is None else options.autoscaling,
-        use_spot=True if options.use_spot is None else options.use_spot,
+        enable_autoscaling=apps.defaults.autoscaling if options.autoscaling is None else options.autoscaling,
+        use_spot=apps.defaults.use_spot if options.use_spot is None else options.use_spot,
         error=None,
     )
 

@@ -70,8 +70,8 @@ class AppOptions:
             request, limit = f"{kind}_request", f"{kind}_limit"
             if request in amounts and limit in amounts and amounts[request] > amounts[limit]:
                 raise _over_limit(request, getattr(self, request), limit, getattr(self, limit))
-        if self.autoscaling is not True and self.replicas is not None and self.replicas < 1:
-            raise InvalidInput(f"replicas must be at least 1, not {self.replicas}.", field="replicas")
+        if self.autoscaling is False:
+            _check_replicas(self.replicas)
         _check(_SUBDOMAIN, self.service_account, "service_account", "the name of a service account")
         _check(_LABEL, self.executor, "executor", "the name of a SpinAppExecutor")
         for name in self.pull_secrets or ():
@@ -167,6 +167,7 @@ def completed(spec: AppSpec, defaults: AppDefaults, deployed: Deployed = NOTHING
     options = AppOptions(**{**_defaults_for(spec, defaults), **kept, **given})  # type: ignore[arg-type]
     if options.autoscaling:
         options = replace(options, replicas=None)
+    _check_replicas(options.replicas)
     return replace(spec, options=_fitting(options, given))
 
 
@@ -198,6 +199,11 @@ def _fitting(options: AppOptions, given: Mapping[str, object]) -> AppOptions:
             raise _over_limit(request, wanted, limit, most)
         options = replace(options, **{request: most})  # type: ignore[arg-type]
     return options
+
+
+def _check_replicas(replicas: int | None) -> None:
+    if replicas is not None and replicas < 1:
+        raise InvalidInput(f"replicas must be at least 1, not {replicas}.", field="replicas", value=replicas)
 
 
 def _over_limit(request: str, wanted: str, limit: str, most: str) -> InvalidInput:

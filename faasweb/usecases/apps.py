@@ -124,10 +124,8 @@ class Apps:
         elif function is None:
             function = self._function_of(actor, spec, build)
         options = replace(spec.options, namespace=spec.namespace)
-        deployment = self._begun(function, build, image, options)
-        if deployment is None:
-            deployment = self.deployments.deploy(actor, function.ref, build=build, image=image, options=options)
-        deployment = self.settled(deployment)
+        deployment = self._live(function, build, image, self._decided(function, options))
+        deployment = self.settled(deployment or self.begin(actor, function, build, image, options))
         if deployment.error is not None:
             raise NotReady(f"The image could not be deployed: {deployment.error}")
         status = "found" if deployment.status is DeploymentStatus.LIVE else "pending"
@@ -154,24 +152,54 @@ class Apps:
                 return deployment
             time.sleep(pause)
 
-    def _begun(
+    def begin(
+        self, actor: Actor, function: Function, build: Build | None, image: str | None, options: AppOptions
+    ) -> Deployment:
+        """Deploy a build or an image; the deployment in progress when it brings the same live, because callers ask
+        again until it answers. NamespaceMissing, InvalidInput, Conflict while something else is deployed.
+        """
+        options = self._decided(function, options)
+        underway = self._in_progress(function, build, image, options)
+        return underway or self.deployments.deploy(actor, function.ref, build=build, image=image, options=options)
+
+    def _decided(self, function: Function, options: AppOptions) -> AppOptions:
+        """``options`` without what means nothing here; InvalidInput when they don't fit to what they are added to."""
+        namespace = options.namespace or self.namespaces[0]
+        if namespace not in self.namespaces:
+            raise NamespaceMissing.of(namespace)
+        whole = options.over(self.deployments.options_of(function))
+        spec = AppSpec(namespace, function.app_name, "", options=whole, memory_mb=function.settings.memory_mb)
+        decided = completed(spec, self.defaults).options
+        return replace(options, replicas=None) if decided.autoscaling else options
+
+    def _in_progress(
         self, function: Function, build: Build | None, image: str | None, options: AppOptions
     ) -> Deployment | None:
-        """The deployment that brings this live, or has done so: callers ask again until it answers."""
+        if not function.deploying:
+            return None
         try:
-            if function.deploying:
-                deployment = self.deployments.get(function.deploying)
-                same = deployment.build_id == build.id if build else deployment.image == image
-                return deployment if same else None
-            live = function.live
-            if live is None or live.version is None or function.status is not FunctionStatus.ACTIVE:
-                return None
+            deployment = self.deployments.get(function.deploying)
+        except NotFound:
+            return None
+        if build is None or build.origin:
+            same = deployment.image == (build.image if build else image)
+        else:
+            same = deployment.build_id == build.id
+        return deployment if same and _changes_nothing(options, deployment) else None
+
+    def _live(
+        self, function: Function, build: Build | None, image: str | None, options: AppOptions
+    ) -> Deployment | None:
+        live = function.live
+        if function.deploying or live is None or live.version is None or function.status is not FunctionStatus.ACTIVE:
+            return None
+        try:
             deployment = self.deployments.get(live.deployment_id)
             version = self.deployments.versions.get(function.id, live.version)
         except NotFound:
             return None
         same = version.build_id == build.id if build else deployment.image == image
-        return deployment if same and options.over(deployment.options) == deployment.options else None
+        return deployment if same and _changes_nothing(options, deployment) else None
 
     def _function_of(self, actor: Actor, spec: AppSpec, build: Build) -> Function:
         """The function that runs under that name where the build was made; a new one when there is none."""
@@ -207,6 +235,10 @@ class Apps:
                 self.workspaces.add(replace(made, id=workspace_id))
             except Conflict:
                 return  # somebody was faster
+
+
+def _changes_nothing(options: AppOptions, deployment: Deployment) -> bool:
+    return options.over(deployment.options).checked() == deployment.options
 
 
 def _taken(app_name: str) -> Conflict:

@@ -62,7 +62,7 @@ class Deployments:
                 image=image,
                 build_id=build.id if build else ids.build_id(),
                 previous_version=function.live.version if function.live else None,
-                options=options.over(self._options_of(function)).checked(),
+                options=options.over(self.options_of(function)).checked(),
             )
 
         deployment = self._begin(ref, new, FunctionStatus.BUILDING)
@@ -88,7 +88,7 @@ class Deployments:
                 actor.name,
                 rollback_to=number,
                 previous_version=function.live.version if function.live else None,
-                options=self._options_of(function),
+                options=self.options_of(function),
             )
 
         deployment = self._begin(ref, new, FunctionStatus.DEPLOYING)
@@ -99,7 +99,8 @@ class Deployments:
             GO_ON_DEPLOYING.enqueue(self.queue, deployment.id)
             return self.repository.get(deployment.id)
 
-    def _options_of(self, function: Function) -> AppOptions:
+    def options_of(self, function: Function) -> AppOptions:
+        """All that were ever chosen for how it runs in a cluster."""
         return self.releases.options(function.live.deployment_id) if function.live else NO_OPTIONS
 
     def _begin(self, ref: FunctionRef, new: Callable[[Function], Deployment], status: FunctionStatus) -> Deployment:

@@ -7,7 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from faasweb.domain.access import Role
 from faasweb.domain.errors import NamespaceMissing
 from faasweb.domain.source import Source
-from faasweb.domain.spinapps import AppOptions
+from faasweb.ports import Release
+from faasweb.usecases import apps
 from tests.integration.conftest import HELLO, Api, assert_error, base64_of
 
 pytestmark = pytest.mark.django_db
@@ -330,16 +331,25 @@ def test_the_endpoint_in_a_cluster_is_the_bare_name_of_its_service(ada, embedded
     assert ada.get(f"/api/functions/{greet['id']}").json()["invocationUrl"] == served
 
 
-def test_a_namespace_that_is_missing_is_told_before_anything_begins(ada, embedded, built, greet, monkeypatch):
-    def refuse(options: AppOptions) -> None:
-        raise NamespaceMissing.of(options.namespace or "")
-
-    monkeypatch.setattr(embedded.runtime, "check_options", refuse)
+def test_a_namespace_that_is_missing_is_told_before_anything_begins(ada, embedded, built, greet):
     body = {"namespace": "xxx", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
 
     error = assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", "namespace")
 
     assert error["message"] == "Namespace 'xxx' not found"
+    assert embedded.platform.deployments.list(greet["id"]) == []
+
+
+def test_a_namespace_that_the_cluster_misses_is_told_in_the_same_words(ada, embedded, built, greet, monkeypatch):
+    def refuse(release: Release) -> None:
+        raise NamespaceMissing.of(release.options.namespace or "")
+
+    monkeypatch.setattr(embedded.runtime, "apply", refuse)
+    body = {"namespace": "default", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
+
+    error = assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", "namespace")
+
+    assert error["message"] == "Namespace 'default' not found"
     assert ada.get(f"/api/functions/{greet['id']}").json()["lastDeployed"] is None
 
 
@@ -372,17 +382,21 @@ def test_an_image_without_a_function_of_its_name_is_not_found(ada, built):
     assert "create it first" in assert_error(ada.post("/api/v1/deploy", body), 404, "NOT_FOUND")["message"]
 
 
-def test_a_runtime_that_is_away_leaves_the_deployment_pending(ada, embedded, built, greet):
+def test_a_runtime_that_is_away_leaves_it_pending_and_asking_again_begins_nothing(
+    ada, embedded, built, greet, monkeypatch
+):
+    monkeypatch.setattr(apps, "AWAY_PATIENCE_S", 0)
     embedded.runtime.away = True
     body = {"namespace": "default", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
 
-    answer = ada.post("/api/v1/deploy", body).json()
-
-    assert (answer["service_status"], answer["endpoint"], answer["error"]) == ("pending", None, None)
-    assert_error(ada.post("/api/v1/deploy", body), 409, "CONFLICT")
+    for _ in range(2):
+        answer = ada.post("/api/v1/deploy", body).json()
+        assert (answer["service_status"], answer["endpoint"], answer["error"]) == ("pending", None, None)
+    assert_error(ada.post("/api/v1/deploy", body | {"cpu_limit": "1"}), 409, "CONFLICT")
     embedded.runtime.away = False
     embedded.work(delayed=True)
     assert greet["id"] in embedded.runtime.live
+    assert len(embedded.platform.deployments.list(greet["id"])) == 1
 
 
 @pytest.mark.parametrize(
@@ -390,7 +404,7 @@ def test_a_runtime_that_is_away_leaves_the_deployment_pending(ada, embedded, bui
     [
         ({"namespace": None}, "namespace"),
         ({"image_ref": ""}, "image_ref"),
-        ({"replicas": 0}, "replicas"),
+        ({"replicas": "many"}, "replicas"),
         ({"enable_autoscaling": "perhaps"}, "enable_autoscaling"),
         ({"custom_tolerations": "all"}, "custom_tolerations"),
     ],
@@ -409,6 +423,45 @@ def test_an_amount_that_is_none_is_refused_with_its_field_and_value(ada, built, 
     error = assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", field)
 
     assert "'128mb'" in error["message"]
+
+
+@pytest.mark.parametrize("given", [{}, {"enable_autoscaling": None}, {"enable_autoscaling": True}])
+@pytest.mark.parametrize("replicas", [0, 3, None])
+def test_replicas_mean_nothing_with_autoscaling(ada, embedded, built, greet, given, replicas):
+    body = {"namespace": "default", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
+
+    answer = ada.post("/api/v1/deploy", body | given | {"replicas": replicas, "use_spot": None})
+
+    assert answer.status_code == 200
+    assert (answer.json()["enable_autoscaling"], answer.json()["use_spot"]) == (True, True)
+    assert embedded.runtime.live[greet["id"]].options.replicas is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "field"),
+    [
+        ({}, {"enable_autoscaling": False, "replicas": 0}, "replicas"),
+        ({"enable_autoscaling": False}, {"replicas": 0}, "replicas"),
+        ({}, {"memory_request": "4Gi"}, "memory_request"),
+        ({"cpu_limit": "200m"}, {"cpu_request": "1"}, "cpu_request"),
+    ],
+)
+def test_what_does_not_fit_to_what_is_deployed_is_refused_before_anything_begins(
+    ada, embedded, built, greet, before, now, field
+):
+    body = {"namespace": "default", "image_ref": built["result"]["image_url"], "function_id": greet["id"]}
+    assert ada.post("/api/v1/deploy", body | before).status_code == 200
+
+    assert_error(ada.post("/api/v1/deploy", body | now), 400, "VALIDATION_ERROR", field)
+
+    assert len(embedded.platform.deployments.list(greet["id"])) == 1
+
+
+@pytest.mark.parametrize("name", ["한글", "_ -"])
+def test_a_name_without_a_letter_is_no_apps_name(ada, built, name):
+    body = {"namespace": "default", "image_ref": built["result"]["image_url"], "app_name": name}
+
+    assert_error(ada.post("/api/v1/deploy", body), 400, "VALIDATION_ERROR", "app_name")
 
 
 def test_only_who_may_write_deploys(workspace, built, greet, member, person, token):

@@ -155,8 +155,16 @@ def test_an_empty_deployment_is_told_everything_that_is_missing(service):
     assert problems(service.post("/api/v1/deploy", {})) == ["body.namespace", "body.image_ref"]
 
 
-def test_replicas_do_not_matter_with_autoscaling(service, built):
-    assert service.post("/api/v1/deploy", body_of(built, enable_autoscaling=True, replicas=0)).status_code == 200
+@pytest.mark.parametrize("given", [{}, {"enable_autoscaling": True}])
+@pytest.mark.parametrize("replicas", [0, 3])
+def test_replicas_do_not_matter_with_autoscaling(service, embedded, built, given, replicas):
+    body = body_of(built, replicas=replicas, **given)
+    first = service.post("/api/v1/deploy", body)
+
+    assert (first.status_code, first.json()["enable_autoscaling"]) == (200, True)
+    assert service.post("/api/v1/deploy", body).json() == first.json()
+    function = embedded.platform.functions.resolve(TEAM, "greet")
+    assert len(embedded.platform.deployments.list(function.id)) == 1
 
 
 def test_an_image_of_nothing_we_know_is_not_found(service, built):
