@@ -10,8 +10,10 @@ from contextvars import copy_context
 from http import HTTPStatus
 from typing import ParamSpec, TypeVar
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django_htmx.middleware import HtmxDetails
 
 from faasweb.bootstrap import Platform
@@ -64,6 +66,9 @@ CODES = {
     503: "UNAVAILABLE",
 }
 INTERNAL = "INTERNAL_ERROR"
+UNREADABLE = (MultiPartParserError, SuspiciousOperation, UnreadablePostError)
+"""What the framework raises for requests that it can't read; those with a reason of their own are told apart first."""
+UNREADABLE_REASON = "The request can't be read: send a complete form with a few fields and one file."
 
 
 def status_of(error: errors.FaaswebError) -> int:

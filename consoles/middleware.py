@@ -24,7 +24,15 @@ from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
 from consoles.api import cors
-from consoles.http import INTERNAL, ConsoleRequest, error_answer, in_thread, plain_error
+from consoles.http import (
+    INTERNAL,
+    UNREADABLE,
+    UNREADABLE_REASON,
+    ConsoleRequest,
+    error_answer,
+    in_thread,
+    plain_error,
+)
 from consoles.identity import SAFE_METHODS, address_of, check_csrf, session_actor, user_of
 from faasweb.bootstrap import Platform, get_platform
 from faasweb.domain.access import Actor
@@ -142,6 +150,8 @@ def exception_answer(request: HttpRequest, error: Exception) -> HttpResponse:
         return error_answer(NotFound("There is nothing at this address."))
     if isinstance(error, DisallowedHost):
         return plain_error(400, "BAD_REQUEST", "The Host header names no host of this console.")
+    if isinstance(error, UNREADABLE):
+        return plain_error(400, "BAD_REQUEST", UNREADABLE_REASON)
     name = getattr(request, "request_id", "")
     logger.error("request %s: %s %s failed", name, request.method, request.path, exc_info=error)
     code = "EXECUTION_ERROR" if request.path_info.endswith("/invoke") else INTERNAL

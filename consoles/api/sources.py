@@ -6,16 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
-from django.http.multipartparser import MultiPartParserError
 from ninja import Router
 
 from consoles.api.builds import upload_content
 from consoles.api.doors import actor_of, function_at
 from consoles.api.functions import NESTED, SHORT
 from consoles.api.wire import CamelSchema
-from consoles.http import ConsoleRequest
+from consoles.http import UNREADABLE, ConsoleRequest
 from faasweb.domain.access import Need
 from faasweb.domain.declared import missing_variables
 from faasweb.domain.errors import InvalidInput
@@ -128,7 +126,7 @@ def _uploaded(request: ConsoleRequest) -> tuple[str, bytes]:
     """Django itself reads forms of POST only."""
     try:
         _, files = request.parse_file_upload(request.META, request)
-    except (MultiPartParserError, SuspiciousOperation) as exc:
+    except UNREADABLE as exc:
         raise InvalidInput("Send a form (multipart/form-data) with the field file.", field="file") from exc
     file = files.get("file")
     if file is None:

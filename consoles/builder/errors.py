@@ -9,7 +9,7 @@ from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja.errors import HttpError, ValidationError
 
-from consoles.http import error_answer, error_body, json_answer, status_of
+from consoles.http import UNREADABLE, UNREADABLE_REASON, error_answer, error_body, json_answer, status_of
 from faasweb.domain import errors
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ def refusal_of(request: HttpRequest, error: Exception) -> HttpResponse:
             return refused(413, "The request is larger than this service takes.")
         case DisallowedHost():
             return refused(400, "The Host header names no host of this service: see FAASWEB_HOSTS.")
+    if isinstance(error, UNREADABLE):
+        return refused(400, UNREADABLE_REASON)
     name = getattr(request, "request_id", "")
     logger.error("request %s: %s %s failed", name, request.method, request.path, exc_info=error)
     return refused(500, f"Internal server error: the log has it as request {name}.")

@@ -180,7 +180,7 @@ def complete(request: PageRequest, function: Function) -> HttpResponseBase:
     except (InvalidInput, TooLarge, RateLimited) as exc:
         return JsonResponse({"message": exc.message, "completions": []}, status=status_of(exc))
     place = [request.POST.get(name, "") for name in ("line", "column")]
-    line, column = (int(number) if number.isascii() and number.isdigit() else 1 for number in place)
+    line, column = (int(number[:9]) if number.isascii() and number.isdigit() else 1 for number in place)
     found = request.platform.editing.complete(source, request.POST.get("file") or source.main_file, line, column)
     shown = [{"label": c.label, "kind": c.kind, "detail": c.detail, "insert": c.insert} for c in found]
     return JsonResponse({"completions": shown})

@@ -473,3 +473,20 @@ def test_only_who_may_write_deploys(workspace, built, greet, member, person, tok
     assert_error(viewer.post("/api/v1/deploy", body | {"function_id": None}), 403, "FORBIDDEN")
     assert_error(Api(token("eve")).post("/api/v1/deploy", body), 404, "NOT_FOUND")
     assert_error(Api(token("eve")).post("/api/v1/deploy", body | {"function_id": None}), 404, "NOT_FOUND")
+
+
+def test_forms_that_no_browser_sends_are_refused_not_broken(ada, caplog):
+    def posted(body, content_type="multipart/form-data; boundary=x"):
+        headers = {"authorization": f"Bearer {ada.token}"}
+        return ada.client.generic("POST", "/api/v1/build", body, content_type, headers=headers)
+
+    part = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a.py"%s\r\n\r\n!\r\n'
+    for answer in (
+        posted(b"x", "multipart/form-data"),
+        posted(part % (b"file", b"") + b"--x--", "multipart/form-data; boundary=\xff"),
+        posted(part % (b"file" * 3000, b"") + b"--x--"),
+        posted(part % (b"file", b"\r\nContent-Transfer-Encoding: base64") + b"--x--"),
+        posted(b"".join(part % (b"f%d" % number, b"") for number in range(200)) + b"--x--"),
+    ):
+        assert "can't be read" in assert_error(answer, 400, "BAD_REQUEST")["message"]
+    assert "Traceback" not in caplog.text

@@ -5,7 +5,7 @@ import pytest
 
 from faasweb import bootstrap
 from faasweb.domain.source import Source
-from tests.integration.builder.conftest import TEAM, upload
+from tests.integration.builder.conftest import TEAM, TOKEN, upload
 from tests.integration.conftest import HELLO
 
 pytestmark = pytest.mark.django_db
@@ -259,3 +259,9 @@ def test_the_log_of_a_task_is_read_piece_by_piece(service, embedded):
     assert (end["lines"], end["next"], end["finished"]) == ([], log["next"], True)
     assert problems(service.get(f"/api/v1/tasks/{task_id}/log?after=x")) == ["query.after"]
     assert service.get("/api/v1/tasks/unknown/log").status_code == 404
+
+
+def test_a_form_that_no_program_sends_is_refused(service):
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    answer = service.client.generic("POST", "/api/v1/build", b"x", "multipart/form-data", headers=headers)
+    assert (answer.status_code, list(answer.json())) == (400, ["detail"])

@@ -282,8 +282,9 @@ def test_completions_come_for_the_text_in_the_editor(ada, project):
 
 def test_completions_are_silent_when_they_can_t_be_had(ada, embedded, project):
     embedded.toolchain.missing = "Being installed."
-    answer = ada.post(at(project, "complete"), {"code": "x", "line": "one", "column": "²"})
-    assert (answer.status_code, json.loads(answer.content)) == (200, {"completions": []})
+    for line, column in (("one", "²"), ("9" * 5_000, "-1")):
+        answer = ada.post(at(project, "complete"), {"code": "x", "line": line, "column": column})
+        assert (answer.status_code, json.loads(answer.content)) == (200, {"completions": []})
 
 
 def test_completions_have_a_limit_for_each_person(ada, project, monkeypatch):
