@@ -139,7 +139,7 @@ def _build_of(request: ConsoleRequest, image: str) -> Build:
 def _workspaces(request: ConsoleRequest) -> Iterator[str]:
     seen = [workspace.id for workspace in request.platform.access.visible(actor_of(request))]
     yield from seen
-    if DEFAULT_WORKSPACE not in seen:
+    if DEFAULT_WORKSPACE not in seen and request.platform.access.may(actor_of(request), DEFAULT_WORKSPACE, Need.READ):
         yield DEFAULT_WORKSPACE
 
 

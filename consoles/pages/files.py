@@ -66,6 +66,7 @@ def upload(request: PageRequest, function: Function) -> HttpResponseBase:
         contents: projects.Contents = {}
         for file in sent:
             contents |= projects.uploaded(file.name or "", file.read())
+            projects.with_files(contents).check_files()  # many small archives may hold much
         if not contents:
             raise InvalidInput(_("Choose at least one file."), field="file")
         if not replacing:

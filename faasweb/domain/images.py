@@ -77,7 +77,8 @@ class RegistryRules:
     """Which registries are used: ``default`` by itself (host/repository; empty: the one on disk), others if listed.
 
     An entry of ``listed`` is a host, a host:port, either of them with a repository or the begin of one, or ``*``.
-    ``*`` stands for every registry but, in production (``strict``), for none on this machine or its network.
+    ``*`` stands for every registry but the installation's own, whose images belong to workspaces, and, in production
+    (``strict``), for none on this machine or its network.
     """
 
     listed: tuple[str, ...] = ()
@@ -110,7 +111,7 @@ class RegistryRules:
         """Whether images may go to and come from ``host/repository``, because an operator has listed it."""
         if any(_covers(entry, name) for entry in self.entries):
             return True
-        return "*" in self.entries and not (self.strict and is_private(_host(name)))
+        return "*" in self.entries and not self.is_own(name) and not (self.strict and is_private(_host(name)))
 
     def is_own(self, name: str) -> bool:
         """The registry on disk and the default one hold images of all workspaces."""

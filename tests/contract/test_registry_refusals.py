@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import threading
@@ -342,7 +343,7 @@ def test_dockers_own_registry_lives_elsewhere_than_its_name_says(scene):
     assert using.registry.requests[-1].url == "https://registry-1.docker.io/v2/library/greet/manifests/v1"
 
 
-@pytest.mark.parametrize("realm", ["http://auth.example.com/token", "ftp://x", "", "http://ghcr.io/token"])
+@pytest.mark.parametrize("realm", ["http://auth.example.com/token", "ftp://x", "", "http://ghcr.io/token", "http://["])
 def test_no_password_goes_to_a_token_server_without_tls(scene, realm):
     using = scene(challenge(f'Bearer realm="{realm}",service="x"'))
     with pytest.raises(NotAllowed, match="without TLS"):
@@ -360,6 +361,8 @@ def test_no_password_goes_to_a_token_server_without_tls(scene, realm):
         (200, b'{"token": 5}', Unavailable),
         (200, b'{"token": "a\\nb"}', Unavailable),
         (200, b"x" * 70_000, Unavailable),
+        (200, b'{"token":' + b"[" * 30_000, Unavailable),
+        (200, b'{"token": "t", "expires_in": 1' + b"0" * 400 + b"}", Unavailable),
         (503, b"", Unavailable),
     ],
 )
@@ -419,6 +422,31 @@ def test_a_redirect_to_somewhere_without_tls_is_not_followed(scene, target):
     assert len(using.registry.requests) == 1
 
 
+@pytest.mark.parametrize("location", ["http://[", "//[/x"])
+def test_a_redirect_to_what_is_no_address_is_told(scene, location):
+    with pytest.raises(Unavailable, match="an address that is none"):
+        scene(refusing("GET", 302, Location=location)).pull()
+
+
+def test_an_answer_that_is_compressed_unasked_is_not_unpacked(scene):
+    packed = httpx.ByteStream(gzip.compress(b" " * 100_000))
+    using = scene(lambda request: httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=packed))
+    with pytest.raises(Unavailable, match="compressed content"):
+        using.pull()
+    assert {request.headers["accept-encoding"] for request in using.registry.requests} == {"identity"}
+
+
+def test_an_answer_that_only_drips_ends_with_the_time(scene, monkeypatch):
+    class Drops(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b" "
+            monkeypatch.setattr("time.monotonic", lambda: 1e9)  # so late comes the second drop
+            yield b" "
+
+    with pytest.raises(Unavailable, match="too slow"):
+        scene(lambda request: httpx.Response(200, stream=Drops())).pull()
+
+
 def test_redirects_have_an_end(scene):
     with pytest.raises(Unavailable, match="for ever"):
         pushed(scene, refusing("GET", 302, Location="/v2/again")).pull()
@@ -475,6 +503,7 @@ def test_an_image_that_can_not_run_here_is_refused_with_the_reason(scene, manife
         (lambda app: app["components"][0]["source"].update(digest=f"sha256:{'3' * 64}"), "another component"),
         (lambda app: app.pop("triggers"), "can't be read"),
         (lambda app: app.update(components="x"), "can't be read"),
+        (lambda app: app.update(metadata={"name": "\ud800"}), "can't be read"),
     ],
 )
 def test_an_application_that_can_not_run_here_is_refused_with_the_reason(scene, change, told):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
@@ -56,11 +57,11 @@ class Authorization:
         named = f"{self.origin}\0{self.repository}\0{self.actions}\0{who}"
         return hashlib.sha256(named.encode()).hexdigest()  # no password stays in memory as a key
 
-    def answer(self, challenges: list[str]) -> None:
-        """Get what the registry asks for. Unauthenticated when that can't be had."""
+    def answer(self, challenges: list[str], go_on: Callable[[], None]) -> None:
+        """Get what the registry asks for, while ``go_on`` raises nothing. Unauthenticated when that can't be had."""
         kinds = {text.split(" ", 1)[0].lower(): text for text in challenges}
         if "bearer" in kinds:
-            self._get_token(dict(_PARAMETER.findall(kinds["bearer"])))
+            self._get_token(dict(_PARAMETER.findall(kinds["bearer"])), go_on)
         elif "basic" in kinds and self.login is not None:
             self.known.keep(self._key, self.login.basic, BASIC_S)
         else:
@@ -74,21 +75,24 @@ class Authorization:
 
     def _is_as_plain(self, url: str) -> bool:
         """On the registry's own host, which has no TLS either."""
-        home, there = urlsplit(self.origin), urlsplit(url)
+        try:
+            home, there = urlsplit(self.origin), urlsplit(url)
+        except ValueError:
+            return False
         return home.scheme == there.scheme == "http" and home.hostname == there.hostname
 
-    def _get_token(self, asked: dict[str, str]) -> None:
+    def _get_token(self, asked: dict[str, str], go_on: Callable[[], None]) -> None:
         realm = asked.get("realm", "")
         if not realm.startswith("https://") and not self._is_as_plain(realm):
             raise NotAllowed("The registry hands out its tokens without TLS: no password is sent there.")
         scope = f"repository:{self.repository}:{self.actions}"
         query = {name: asked[name] for name in ("service",) if name in asked} | {"scope": scope}
         url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
-        headers = {"Authorization": self.login.basic} if self.login else {}
+        headers = {"Accept-Encoding": "identity", **({"Authorization": self.login.basic} if self.login else {})}
         with self.client.stream("GET", url, headers=headers, follow_redirects=False) as response:
             if response.status_code in (400, 401, 403):
                 raise self.refused()
-            content = capped(response, TOKEN_LIMIT)
+            content = capped(response, TOKEN_LIMIT, go_on)
         self.known.keep(self._key, *_token_in(response.status_code, content))
 
 
@@ -98,17 +102,25 @@ def _token_in(status: int, content: bytes) -> tuple[str, float]:
         found = httpx.Response(status, content=content).json() if status == 200 else {}
         token = found.get("token") or found.get("access_token")
         lives_s = float(found.get("expires_in") or TOKEN_S)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         token, lives_s = None, 0.0
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise Unavailable(f"The registry's token server answered {status} without a token.")
     return f"Bearer {token}", min(lives_s, 3600.0) * 0.8
 
 
-def capped(response: httpx.Response, limit: int) -> bytes:
+def check_unpacked(response: httpx.Response) -> None:
+    """Unavailable for a compressed answer, which nobody asked for: a few bytes of it could fill the memory."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Unavailable("The registry answered with compressed content that was not asked for.")
+
+
+def capped(response: httpx.Response, limit: int, go_on: Callable[[], None]) -> bytes:
     """The body of a streamed answer; Unavailable when it is longer than ``limit`` bytes."""
+    check_unpacked(response)
     content = bytearray()
     for chunk in response.iter_bytes():
+        go_on()
         content += chunk
         if len(content) > limit:
             raise Unavailable(f"The registry answered with more than {limit:,} bytes where little is expected.")

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from faasweb.adapters.registry.authorization import Authorization, capped
+from faasweb.adapters.registry.authorization import Authorization, capped, check_unpacked
 from faasweb.adapters.registry.refusals import refusal
 from faasweb.domain.errors import InvalidInput, NotAllowed, Unavailable
 
@@ -108,16 +108,17 @@ class Calls:
         limit: int = ANSWER_LIMIT,
     ) -> Answer:
         with self._stream(method, self.url(url), headers or {}, content) as response:
-            return Answer(response.status_code, response.headers, capped(response, limit))
+            return Answer(response.status_code, response.headers, capped(response, limit, self.go_on))
 
     def download(self, path: str, target: Path, size: int, digest: str) -> Answer:
         """A blob of exactly ``size`` bytes as a file. InvalidInput when it is another one than its digest says."""
         return self.again(lambda: self._download(path, target, size, digest))
 
     def _download(self, path: str, target: Path, size: int, digest: str) -> Answer:
-        with self._stream("GET", self.url(path), {"Accept-Encoding": "identity"}, b"") as response:
+        with self._stream("GET", self.url(path), {}, b"") as response:
             if response.status_code != 200:
-                return Answer(response.status_code, response.headers, capped(response, ANSWER_LIMIT))
+                return Answer(response.status_code, response.headers, capped(response, ANSWER_LIMIT, self.go_on))
+            check_unpacked(response)
             hashed, got = hashlib.sha256(), 0
             with _disk(), target.open("wb") as file:
                 for chunk in response.iter_bytes(CHUNK):
@@ -137,7 +138,13 @@ class Calls:
 
     def url(self, path: str) -> str:
         """An address as the registry gave it, or a path. NotAllowed for one that would be asked without TLS."""
-        url = urljoin(f"{self.authorization.origin}/", path)
+        return self._joined(f"{self.authorization.origin}/", path)
+
+    def _joined(self, base: str, path: str) -> str:
+        try:
+            url = urljoin(base, path)
+        except ValueError as exc:
+            raise Unavailable(f"Registry {self.host} leads to an address that is none.") from exc
         if not url.startswith("https://") and _origin(url) != self.authorization.origin:
             raise NotAllowed(f"Registry {self.host} leads to an address without TLS.")
         return url
@@ -155,7 +162,7 @@ class Calls:
                     self._meet(response)
                     continue
                 if response.status_code in _REDIRECT and method == "GET":
-                    url = self.url(urljoin(url, response.headers.get("location", "")))
+                    url = self._joined(url, response.headers.get("location", ""))
                     continue
                 self._check(response)
                 yield response
@@ -167,7 +174,7 @@ class Calls:
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | Part
     ) -> Iterator[httpx.Response]:
         self.go_on()
-        sent = dict(headers)
+        sent = {"Accept-Encoding": "identity", **headers}
         if self._is_home(url) and (header := self.authorization.header):
             sent["Authorization"] = header
         body = content.read(self.go_on) if isinstance(content, Part) else content
@@ -178,7 +185,7 @@ class Calls:
 
     def _meet(self, response: httpx.Response) -> None:
         with self._transport():
-            self.authorization.answer(response.headers.get_list("www-authenticate"))
+            self.authorization.answer(response.headers.get_list("www-authenticate"), self.go_on)
 
     @contextlib.contextmanager
     def _transport(self) -> Iterator[None]:
@@ -201,7 +208,7 @@ class Calls:
         if response.status_code == 401:
             raise self.authorization.refused()
         if response.status_code == 403:
-            content = capped(response, ANSWER_LIMIT)
+            content = capped(response, ANSWER_LIMIT, self.go_on)
             raise refusal(403, content, self.host, self.authorization.repository)
 
     def _is_home(self, url: str) -> bool:

@@ -119,6 +119,7 @@ def _descriptor(item: object) -> Descriptor:
 def _object(content: bytes, what: str) -> dict[str, Any]:
     try:
         found = json.loads(content)
+        json.dumps(found, ensure_ascii=False).encode()  # half characters could not be stored
     except (ValueError, RecursionError) as exc:
         raise _refused(f"its {what} can't be read.") from exc
     if not isinstance(found, dict):

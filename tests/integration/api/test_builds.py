@@ -490,3 +490,16 @@ def test_forms_that_no_browser_sends_are_refused_not_broken(ada, caplog):
     ):
         assert "can't be read" in assert_error(answer, 400, "BAD_REQUEST")["message"]
     assert "Traceback" not in caplog.text
+
+
+def test_an_image_of_the_default_workspace_is_for_its_members(ada, embedded, workspace, person, token):
+    person("operator", operator=True)
+    form = {"file": upload(), "app_name": "secret", "workspace_id": "ws-default"}
+    task = Api(token("operator")).upload("/api/v1/build-and-push", form).json()["task_id"]
+    embedded.work()
+    image = embedded.platform.builds.get(task).image
+    made = ada.post(f"/api/workspaces/{workspace.id}/functions", {"name": "mine", "code": base64_of(HELLO)}).json()
+
+    answer = ada.post("/api/v1/deploy", {"namespace": "default", "image_ref": image, "function_id": made["id"]})
+
+    assert_error(answer, 404, "NOT_FOUND")

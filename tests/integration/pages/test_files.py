@@ -169,6 +169,18 @@ def test_an_upload_that_is_broken_is_refused(ada, embedded, project, sent):
     assert draft(embedded, project) is None
 
 
+def test_archives_that_hold_too_much_together_are_refused_at_the_one_that_is_too_much(ada, embedded, project):
+    def archive(number):
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr(f"data{number}.bin", bytes(9_000_000))
+        return made.getvalue()
+
+    page = upload(ada, project, *((f"{number}.zip", archive(number)) for number in range(2)), ("broken.zip", b""))
+    assert "The files have 18,000,000 bytes" in page.content.decode()
+    assert draft(embedded, project) is None
+
+
 def test_a_project_is_downloaded_as_it_is_edited(ada, project):
     ada.post(at(project, "draft"), {"file": "pkg/helpers.py", "code": "A = 1\n", "base": project.code_hash})
     got = ada.get(at(project, "files"))

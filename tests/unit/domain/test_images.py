@@ -100,6 +100,14 @@ def test_on_a_developers_machine_the_star_covers_that_machine_too():
     assert target("127.0.0.1:5000/x", "*", strict=False) == "127.0.0.1:5000/x"
 
 
+def test_the_star_does_not_cover_the_images_that_belong_to_workspaces():
+    rules = RegistryRules(("*",), f"{ECR}/faas", strict=False)
+    assert not rules.allows("local/greet")
+    assert not rules.allows(f"{ECR}/faas")
+    assert rules.allows(f"{ECR}/other")
+    assert RegistryRules((f"{ECR}/faas",), f"{ECR}/faas").allows(f"{ECR}/faas")
+
+
 def test_the_platforms_credentials_are_for_what_an_operator_named():
     rules = RegistryRules(("*", "ghcr.io/team"), f"{ECR}/faas")
     assert rules.trusts("ghcr.io/team/a")
