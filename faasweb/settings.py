@@ -4,88 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import json
 import os
-import re
-import secrets
-import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 
+from faasweb.data_folder import secret_key_in, sqlite_in
 from faasweb.domain.errors import InvalidInput
 from faasweb.domain.images import listed_problem
 from faasweb.domain.spinapps import AppOptions
+from faasweb.environment import (
+    env,
+    env_choice,
+    env_flag,
+    env_given,
+    env_int,
+    env_list,
+    env_namespace,
+    env_namespaces,
+    env_path,
+    env_secret,
+    env_url,
+    is_loopback,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
-
-
-def _reason(exc: Exception) -> str:
-    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
-
-
-def env(name: str, default: str | None = None) -> str:
-    """The value of NAME, or the content of the file that NAME_FILE names (a mounted secret)."""
-    if path := os.environ.get(f"{name}_FILE"):
-        try:
-            return Path(path).read_text().strip()
-        except (OSError, ValueError) as exc:
-            raise ImproperlyConfigured(f"{name}_FILE={path!r} can't be read ({_reason(exc)})") from exc
-    value = os.environ.get(name) or default
-    if value is None:
-        raise ImproperlyConfigured(f"set {name} (or {name}_FILE)")
-    return value
-
-
-def env_choice(name: str, choices: tuple[str, ...]) -> str:
-    """One of ``choices``; the first is the default."""
-    value = env(name, choices[0])
-    if value not in choices:
-        raise ImproperlyConfigured(f"{name}={value!r}: choose one of {', '.join(choices)}")
-    return value
-
-
-def env_flag(name: str, default: bool = False) -> bool:
-    value = env(name, "1" if default else "0").lower()
-    if value not in ("0", "1", "true", "false", "yes", "no"):
-        raise ImproperlyConfigured(f"{name}={value!r}: write 1 or 0")
-    return value in ("1", "true", "yes")
-
-
-def env_int(name: str, default: int, low: int, high: int) -> int:
-    value = env(name, str(default))
-    if not (value.isascii() and value.isdecimal()) or not low <= int(value) <= high:
-        raise ImproperlyConfigured(f"{name}={value!r}: write a whole number from {low} to {high}")
-    return int(value)
-
-
-def env_list(name: str, default: str = "") -> list[str]:
-    """Comma separated, or a JSON array as the earlier system wrote it."""
-    value = env(name, default).strip()
-    if value.startswith("["):
-        try:
-            return [str(item) for item in json.loads(value)]
-        except ValueError as exc:
-            raise ImproperlyConfigured(f"{name}: not a JSON array") from exc
-    return [item.strip() for item in value.split(",") if item.strip()]
-
-
-def env_url(name: str) -> str:
-    """An http or https address without a slash at its end; empty when it is not set."""
-    value = env(name, "").rstrip("/")
-    parts = urlsplit(value)
-    if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
-        raise ImproperlyConfigured(f"{name}={value!r}: write an address like http://builder.example.com:8000")
-    return value
-
-
-def env_path(name: str, default: str) -> Path:
-    return Path(env(name, default)).expanduser().resolve()
-
 
 # --- the house ---------------------------------------------------------------------------------------------------
 
@@ -99,54 +45,16 @@ CACHE_DIR = env_path("FAASWEB_CACHE", f"{os.environ.get('XDG_CACHE_HOME') or '~/
 BIND = env("FAASWEB_BIND", "127.0.0.1")
 PORT = env_int("PORT", 8000, 1, 65535)
 
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 OPEN_MODE = env_flag("FAASWEB_OPEN")
-if OPEN_MODE and (PRODUCTION or not _is_loopback(BIND)):
+if OPEN_MODE and (PRODUCTION or not is_loopback(BIND)):
     raise ImproperlyConfigured(
         "FAASWEB_OPEN=1 lets anybody in: it needs ENVIRONMENT=development and FAASWEB_BIND on loopback (127.0.0.1)"
     )
 
-
-def _secret_key() -> str:
-    """Given in production; embedded, made once and kept in the data folder."""
-    if PRODUCTION or os.environ.get("FAASWEB_SECRET_KEY") or os.environ.get("FAASWEB_SECRET_KEY_FILE"):
-        key = env("FAASWEB_SECRET_KEY")
-        if len(key) < 32:
-            raise ImproperlyConfigured("FAASWEB_SECRET_KEY: at least 32 characters")
-        return key
-    path = DATA_DIR / "secret_key"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            _make_secret_key(path)
-        key = path.read_text()
-    except (OSError, ValueError) as exc:
-        raise ImproperlyConfigured(
-            f"the data folder {DATA_DIR} can't be used ({path.name}: {_reason(exc)}): set FAASWEB_DATA to one that can"
-        ) from exc
-    if not key:
-        raise ImproperlyConfigured(f"{path} is empty: delete it and start again")
-    return key
-
-
-def _make_secret_key(path: Path) -> None:
-    """Whole or not at all, also on a full disk; of two processes that make one, the first wins."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".secret_key.") as made:  # readable by its owner
-        made.write(secrets.token_urlsafe(48))
-        made.flush()
-        os.fsync(made.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(made.name, path)
-
-
-SECRET_KEY = _secret_key()
+if PRODUCTION or env_given("FAASWEB_SECRET_KEY"):
+    SECRET_KEY = env_secret("FAASWEB_SECRET_KEY", 32)
+else:
+    SECRET_KEY = secret_key_in(DATA_DIR)
 ALLOWED_HOSTS = env_list("FAASWEB_HOSTS", "" if PRODUCTION else "*")
 if PRODUCTION and not ALLOWED_HOSTS:
     raise ImproperlyConfigured("set FAASWEB_HOSTS to the host names this console is reached at, comma separated")
@@ -180,15 +88,8 @@ if RUNTIME == "kubernetes" and not ECR_REGISTRY_URL and not BUILDER_SERVICE_URL:
         "FAASWEB_RUNTIME=kubernetes: set ECR_REGISTRY_URL to the registry and repository that the cluster pulls from"
     )
 
-
-def _namespace(name: str, value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", value):
-        raise ImproperlyConfigured(f"{name}={value!r}: write the name of a Kubernetes namespace")
-    return value
-
-
-NAMESPACE = _namespace("FAASWEB_NAMESPACE", env("FAASWEB_NAMESPACE", "default"))
-NAMESPACES = [_namespace("FAASWEB_NAMESPACES", value) for value in env_list("FAASWEB_NAMESPACES")]
+NAMESPACE = env_namespace("FAASWEB_NAMESPACE", "default")
+NAMESPACES = env_namespaces("FAASWEB_NAMESPACES")
 AUTOSCALING = env_flag("FAASWEB_AUTOSCALING", True)
 REPLICAS = env_int("FAASWEB_REPLICAS", 1, 1, 1000)
 USE_SPOT = env_flag("FAASWEB_USE_SPOT", True)
@@ -240,11 +141,9 @@ PLAIN_HTTP_REGISTRIES = [host.lower() for host in env_list("FAASWEB_PLAIN_HTTP_R
 # --- the Builder Service that this installation offers to others ---------------------------------------------------
 
 BUILDER_PORT = env_int("FAASWEB_BUILDER_PORT", 0, 0, 65535)
-BUILDER_TOKEN = env("FAASWEB_BUILDER_TOKEN", "")
-if BUILDER_TOKEN and len(BUILDER_TOKEN) < 20:
-    raise ImproperlyConfigured("FAASWEB_BUILDER_TOKEN: at least 20 characters")
+BUILDER_TOKEN = env_secret("FAASWEB_BUILDER_TOKEN", 20, "")
 BUILDER_OPEN = env_flag("FAASWEB_BUILDER_OPEN")
-BUILDER_IS_LOCAL = not PRODUCTION and _is_loopback(BIND)
+BUILDER_IS_LOCAL = not PRODUCTION and is_loopback(BIND)
 if BUILDER_PORT and BUILDER_SERVICE_URL:
     raise ImproperlyConfigured("FAASWEB_BUILDER_PORT: a Builder Service builds by itself, so unset BUILDER_SERVICE_URL")
 
@@ -314,32 +213,13 @@ TEMPLATES = [
     }
 ]
 
-
-def _database() -> dict[str, object]:
-    """PostgreSQL by DATABASE_URL; embedded, SQLite with the options under which concurrent writers don't fail."""
-    url = env("DATABASE_URL", "")
-    if url:
-        return {**environ.Env.db_url_config(url), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    if PRODUCTION:
-        raise ImproperlyConfigured("set DATABASE_URL, e.g. postgres://user:password@host:5432/faasweb")
-    path = DATA_DIR / "django.db"
-    with contextlib.suppress(OSError):  # read-only, or somebody else's: whoever opens it will say so
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.chmod(0o600)  # whoever reads the sessions in it can be anybody
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": path,
-        "CONN_MAX_AGE": 600,
-        "OPTIONS": {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
-    }
-
-
-DATABASES = {"default": _database()}
+if _database := env("DATABASE_URL", ""):
+    _users = {**environ.Env.db_url_config(_database), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+elif PRODUCTION:
+    raise ImproperlyConfigured("set DATABASE_URL, e.g. postgres://user:password@host:5432/faasweb")
+else:
+    _users = sqlite_in(DATA_DIR)
+DATABASES = {"default": _users}
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
