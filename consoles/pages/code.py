@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from consoles import ratelimits
 from consoles.http import status_of
 from consoles.pages.doors import actor_of, at_function, takes
-from consoles.pages.functions import deployed, example_of, page
+from consoles.pages.functions import deployed, example_of, missing, page
 from consoles.pages.parts import wants_partial, went_to
 from consoles.pages.project import Project, posted_source, project_of
 from consoles.pages.request import PageRequest
@@ -40,6 +40,7 @@ def code(request: PageRequest, function: Function) -> HttpResponseBase:
         file=project.chosen(request.GET.get("file")),
         draft=project.draft,
         example=example_of(project.saved),
+        missing=missing(request, project.function),
     )
     context["code"] = project.source.files.get(context["file"].path, "")
     return render(request, "functions/code.html", context)
@@ -70,7 +71,8 @@ def save(request: PageRequest, function: Function) -> HttpResponseBase:
     if "deploy" in request.POST:
         return deployed(request, function)
     if wants_partial(request):
-        return render(request, "functions/_saved.html", page(request, function, "code"))
+        context = page(request, function, "code", missing=missing(request, function))
+        return render(request, "functions/_saved.html", context)
     messages.success(request, _("Saved."))
     return redirect(at_file(function, request.POST.get("file", "")))
 

@@ -96,13 +96,15 @@ class SettingsForm(Remembering):
         self.rows: list[Row] = []
 
     @classmethod
-    def of(cls, function: Function) -> SettingsForm:
-        """A form that shows a function; values of secrets stay where they are."""
+    def of(cls, function: Function, missing: Sequence[str] = ()) -> SettingsForm:
+        """A form that shows a function; values of secrets stay where they are. ``missing`` gets rows to fill in."""
         settings = function.settings
         rows = [
-            (variable.name, variable.value if variable.plain else MASK, variable.plain)
+            (variable.name, MASK if variable.value and not variable.plain else variable.value, variable.plain)
             for variable in settings.environment
         ]
+        there = {name.lower() for name, _value, _plain in rows}
+        rows += [(name, "", False) for name in missing if name not in there]
         shown = {
             "name": function.name,
             "description": function.description,

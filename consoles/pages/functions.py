@@ -13,6 +13,7 @@ from consoles.pages.forms import FunctionForm, SettingsForm
 from consoles.pages.parts import deletion_confirmed, wants_partial, went_to
 from consoles.pages.request import PageRequest
 from faasweb.domain.access import Need
+from faasweb.domain.declared import missing_variables
 from faasweb.domain.errors import FaaswebError, InvalidInput, TooLarge
 from faasweb.domain.functions import Function, FunctionStatus
 from faasweb.domain.source import Source
@@ -109,6 +110,16 @@ def function_url(request: PageRequest, function: Function) -> str:
     return request.build_absolute_uri(f"/fn/{function.workspace_id}/{function.app_name}")
 
 
+def missing(request: PageRequest, function: Function) -> tuple[str, ...]:
+    """Variables of the saved ``spin.toml`` that nobody has given a value yet."""
+    source = request.platform.functions.with_source(function).source
+    try:
+        manifest = source.manifest if source else None
+    except InvalidInput:  # it was saved before a rule that holds now; saving it again tells
+        manifest = None
+    return missing_variables(function.settings, manifest)
+
+
 @takes("POST")
 @at_function(Need.WRITE)
 def deploy(request: PageRequest, function: Function) -> HttpResponseBase:
@@ -142,7 +153,7 @@ def example_of(source: Source | None) -> Example | None:
 @at_function()
 def settings(request: PageRequest, function: Function) -> HttpResponseBase:
     if request.method == "GET":
-        return _settings(request, function, SettingsForm.of(function))
+        return _settings(request, function, SettingsForm.of(function, missing(request, function)))
     request.platform.access.enter(actor_of(request), function.workspace_id, Need.WRITE)
     form = SettingsForm(request.POST, memory_mb=function.settings.memory_mb)
     if form.is_valid():
@@ -158,7 +169,7 @@ def settings(request: PageRequest, function: Function) -> HttpResponseBase:
 
 
 def _settings(request: PageRequest, function: Function, form: SettingsForm, status: int = 200) -> HttpResponse:
-    context = page(request, function, "settings", form=form)
+    context = page(request, function, "settings", form=form, missing=missing(request, function))
     return render(request, "functions/settings.html", context, status=status)
 
 

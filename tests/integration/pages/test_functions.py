@@ -511,3 +511,78 @@ def test_the_test_tab_offers_the_function_s_methods_and_a_starter_s_request(ada,
     assert "<option selected>POST</option>" in page
     assert json.loads(page.partition('name="body"')[2].partition(">")[2].partition("<")[0].replace("&quot;", '"'))
     assert "Nothing is deployed yet" in page
+
+
+# variables that a spin.toml names without a value
+
+MANIFEST = """spin_manifest_version = 2
+
+[application]
+name = "mailer"
+
+[variables]
+api_key = { required = true, secret = true }
+region = { required = true }
+
+[[trigger.http]]
+route = "/..."
+component = "mailer"
+
+[component.mailer]
+source = "app.wasm"
+
+[component.mailer.variables]
+api_key = "{{ api_key }}"
+region = "{{ region }}"
+"""
+
+
+@pytest.fixture
+def mailer(embedded, workspace):
+    source = Source({"app.py": HELLO, "spin.toml": MANIFEST}).checked()
+    return embedded.platform.functions.create(ROBOT, workspace.id, "mailer", source)
+
+
+def test_variables_without_a_value_are_told_where_the_code_is_and_asked_for_in_the_settings(ada, mailer):
+    answer = ada.get(at(mailer))
+    assert "need a value: api_key, region." in said(answer)
+    page = answer.content.decode()
+    assert f'href="{at(mailer, "settings")}#variables"' in page
+    asked = ada.get(at(mailer, "settings")).content.decode()
+    assert 'name="env_name" value="api_key"' in asked
+    assert asked.count("needs a value") == 2
+
+
+def test_a_variable_that_got_a_value_is_not_asked_for_again(ada, embedded, mailer):
+    shown = shown_in(ada.get(at(mailer, "settings")))
+    answer = settings(ada, mailer, shown=shown, env_name=["api_key", "region"], env_value=["s3cret", ""])
+    assert answer.status_code == 302
+    # Nothing is stored under the name that was left empty.
+    assert now(embedded, mailer).settings.environment == (EnvironmentVariable("api_key", "s3cret"),)
+    page = said(ada.get(at(mailer, "settings")))
+    assert page.count("needs a value") == 1
+    assert "need a value: region." in said(ada.get(at(mailer)))
+
+
+def test_other_settings_are_saved_while_a_variable_waits_for_its_value(ada, embedded, mailer):
+    shown = shown_in(ada.get(at(mailer, "settings")))
+    settings(ada, mailer, shown=shown, timeout_s="9", env_name=["api_key", "region"], env_value=["", ""])
+    kept = now(embedded, mailer).settings
+    assert (kept.timeout_s, kept.environment) == (9, ())
+
+
+def test_a_variable_with_an_empty_value_is_asked_for_in_its_own_row(ada, embedded, mailer):
+    with_environment(embedded, mailer, EnvironmentVariable("region", ""), EnvironmentVariable("API_KEY", "x"))
+    asked = ada.get(at(mailer, "settings")).content.decode()
+    assert asked.count('value="region"') == 1
+    assert 'value="api_key"' not in asked
+    assert asked.count("needs a value") == 1
+
+
+def test_saving_a_manifest_tells_which_of_its_variables_need_a_value(ada, embedded, greet):
+    base = now(embedded, greet).code_hash
+    ada.post(at(greet, "files/add"), {"path": "spin.toml"})
+    sent = {"file": "spin.toml", "code": MANIFEST, "base": base}
+    answer = ada.post(at(greet, "save"), sent, headers=HTMX)
+    assert answer.status_code == 200
+    assert "need a value: api_key, region." in said(answer)
