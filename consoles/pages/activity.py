@@ -32,12 +32,13 @@ DOWNLOAD_LINES = 1000
 def deployments(request: PageRequest, function: Function) -> HttpResponseBase:
     """The one in progress with its live log, then history and versions."""
     history = request.platform.deployments.list(function.id)
+    versions = {item.number: item for item in request.platform.deployments.list_versions(function.id)}
     active = next((item for item in history if not item.status.finished), None)
     context = page(
         request,
         function,
         "deployments",
-        deployments=history,
+        deployments=[(item, versions.get(item.version or 0)) for item in history],
         active=active,
     )
     template = "functions/_deployments.html" if wants_partial(request) else "functions/deployments.html"

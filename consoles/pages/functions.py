@@ -102,6 +102,7 @@ def page(request: PageRequest, function: Function, tab: str, **context: Any) -> 
         "tab": tab,
         "nav": "functions",
         "url": function_url(request, function),
+        "in_cluster": request.platform.clusters.in_use,
     } | context
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from consoles.pages import accounts, activity, code, files, functions, home, streams, workspaces
+from consoles.pages import accounts, activity, cluster, code, files, functions, home, streams, workspaces
 
 WS = "workspaces/<str:workspace>"
 FN = f"{WS}/functions/<str:function>"
@@ -39,6 +39,9 @@ urlpatterns = [
     path(f"{FN}/files/remove", files.remove, name="file-remove"),
     path(f"{FN}/files/upload", files.upload, name="file-upload"),
     path(f"{FN}/deploy", functions.deploy, name="function-deploy"),
+    path(f"{FN}/deploy/options", cluster.options, name="function-options"),
+    path(f"{FN}/preview", cluster.preview, name="function-preview"),
+    path(f"{FN}/app", cluster.app, name="function-app"),
     path(f"{FN}/test", functions.test, name="function-test"),
     path(f"{FN}/deployments", activity.deployments, name="function-deployments"),
     path(f"{FN}/versions/<int:number>/roll-back", activity.roll_back, name="function-roll-back"),

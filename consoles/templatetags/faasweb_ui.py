@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from faasweb.domain import clock
 from faasweb.domain.deployments import Deployment, DeploymentStatus
 from faasweb.domain.functions import Function, FunctionStatus
+from faasweb.domain.images import shown_image
 
 register = template.Library()
 
@@ -42,6 +43,9 @@ PILLS: dict[str, tuple[str, Label]] = {
     "error": ("bad", gettext_lazy("Error")),
     "disabled": ("off", gettext_lazy("Disabled")),
     "replaced": ("off", gettext_lazy("Replaced")),
+    "running": ("ok", gettext_lazy("Running")),
+    "starting": ("busy", gettext_lazy("Starting")),
+    "stopped": ("bad", gettext_lazy("Not running")),
     "draft": ("draft", gettext_lazy("Not deployed")),
 }
 
@@ -141,6 +145,12 @@ def took(begin: datetime, end: datetime) -> str:
 def cores(value: float | None) -> str:
     """CPU in cores with four decimals; a dash for None."""
     return NOTHING if value is None else f"{value:.4f}"
+
+
+@register.filter
+def without_digest(image: str) -> str:
+    """An image as people read it: ``registry/repository:tag``."""
+    return shown_image(image)
 
 
 @register.filter

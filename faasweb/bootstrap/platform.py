@@ -111,7 +111,17 @@ def platform_of(use: Adapters) -> Platform:
         builds=builds,
         images=images,
         deployments=deployments,
-        clusters=Clusters(use.cluster, use.namespaces, stored.workspaces, stored.functions, stored.versions, releases),
+        clusters=Clusters(
+            use.cluster,
+            use.namespaces,
+            stored.workspaces,
+            stored.functions,
+            stored.versions,
+            stored.builds,
+            releases,
+            use.rules,
+            use.app_defaults,
+        ),
         apps=apps,
         invocations=Invocations(
             use.runtime, use.drafts, releases, stored.executions, use.logs, Recorder(stored.executions)

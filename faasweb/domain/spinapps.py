@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from faasweb.domain import names
@@ -62,6 +62,10 @@ class AppOptions:
                 if is_amount(wanted) and is_amount(most) and amount(wanted, request) > amount(most, limit):
                     merged[request] = most
         return AppOptions.named(merged)
+
+    def without(self, names: Collection[str]) -> AppOptions:
+        """These, with some of them open again."""
+        return AppOptions.named({name: value for name, value in self.given.items() if name not in names})
 
     def checked(self) -> AppOptions:
         """In normal form; InvalidInput names the first field that breaks a rule, as the JSON API spells it."""

@@ -19,8 +19,8 @@ class Cluster(Protocol):
         """
         ...
 
-    def status(self, namespace: str, name: str) -> AppStatus:
-        """NotFound."""
+    def status(self, namespace: str, name: str, *, quick: bool = False) -> AppStatus:
+        """NotFound. ``quick``, for somebody who looks on and asks again: one try of a few seconds each."""
         ...
 
     def check_namespace(self, namespace: str) -> None:

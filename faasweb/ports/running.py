@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from faasweb.domain.builds import Artifact
+from faasweb.domain.errors import NotReady
 from faasweb.domain.functions import Function, FunctionSettings
 from faasweb.domain.invocations import Head, InvocationRequest, Report
 from faasweb.domain.source import Source
-from faasweb.domain.spinapps import NO_OPTIONS, AppOptions
+from faasweb.domain.spinapps import NO_OPTIONS, AppOptions, AppSpec
 from faasweb.ports.building import Site
 
 
@@ -36,6 +37,21 @@ class Release:
     @property
     def mode(self) -> str:
         return "baked" if self.source is None else "instant"
+
+    def as_app(self, namespace: str) -> AppSpec:
+        """It as an app of a cluster. NotReady when it has no image."""
+        if self.image is None:
+            raise NotReady("This version was never pushed as an image: deploy the code again.")
+        return AppSpec(
+            namespace,
+            self.app_name,
+            self.image,
+            self.function_id,
+            self.options,
+            self.settings.environment,
+            self.settings.memory_mb,
+            complete=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)

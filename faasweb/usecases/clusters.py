@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from faasweb.domain.functions import Function
-from faasweb.domain.spinapps import LiveApp
-from faasweb.ports import Cluster, FunctionRepository, VersionRepository, WorkspaceRepository
+from faasweb.domain.images import OWN, RegistryRules
+from faasweb.domain.spinapp_manifests import preview
+from faasweb.domain.spinapps import NO_OPTIONS, AppDefaults, AppOptions, AppSpec, AppStatus, LiveApp, completed
+from faasweb.ports import BuildRepository, Cluster, FunctionRepository, Release, VersionRepository, WorkspaceRepository
 from faasweb.usecases.releases import Releases
 
 
@@ -40,6 +42,17 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What deploying a function would write into a cluster, as YAML.
+
+    ``image`` is the newest one of it that a cluster could pull; None when ``text`` has something to replace instead.
+    """
+
+    text: str
+    image: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Clusters:
     """What runs in the cluster, beside what should. ``cluster`` is None where functions run elsewhere."""
 
@@ -48,7 +61,73 @@ class Clusters:
     workspaces: WorkspaceRepository
     functions: FunctionRepository
     versions: VersionRepository
+    builds: BuildRepository
     releases: Releases
+    rules: RegistryRules
+    defaults: AppDefaults
+
+    @property
+    def in_use(self) -> bool:
+        """Whether functions of this installation run in a cluster that it talks to itself."""
+        return self.cluster is not None
+
+    # one function
+
+    def status(self, function: Function) -> AppStatus | None:
+        """How its app does, for somebody who looks on; None without a cluster and while it was never deployed.
+
+        NotFound when somebody deleted the app. Unavailable and ClusterRefused tell why it can't be seen.
+        """
+        if self.cluster is None or function.live is None:
+            return None
+        return self.cluster.status(self._namespace_of(function), function.app_name, quick=True)
+
+    def preview(self, function: Function, options: AppOptions = NO_OPTIONS, forgotten: Collection[str] = ()) -> Preview:
+        """What a deployment with these options would apply: the settings of now, without the values of secrets.
+
+        Without a cluster, as it would be on one with the installation's settings. InvalidInput for wrong options.
+        """
+        image = self._newest_image(function)
+        spec = self._spec(function, image or self._some_image(function), options, forgotten)
+        text = self.cluster.preview(spec) if self.cluster else preview(spec, self.defaults)
+        return Preview(text, image)
+
+    def chosen(self, function: Function) -> AppOptions:
+        """The options that somebody chose for what is live."""
+        return self.releases.options(function.live.deployment_id) if function.live else NO_OPTIONS
+
+    def effective(self, function: Function, forgotten: Collection[str] = ()) -> AppOptions:
+        """All options as the next deployment would have them; as if the ``forgotten`` had never been chosen."""
+        spec = self._spec(function, self._some_image(function), NO_OPTIONS, forgotten)
+        return completed(spec.checked(), self.defaults).options
+
+    def _spec(self, function: Function, image: str, options: AppOptions, forgotten: Collection[str]) -> AppSpec:
+        merged = options.over(self.chosen(function).without(forgotten)).checked()
+        release = Release(
+            function.id,
+            function.workspace_id,
+            function.app_name,
+            "preview",
+            function.settings,
+            image=image,
+            options=merged,
+        )
+        return release.as_app(merged.namespace or self.namespaces[0])
+
+    def _newest_image(self, function: Function) -> str | None:
+        """What lies on this machine's disk is left out: no cluster can pull from there."""
+        versions, builds = self.versions.list(function.id), self.builds.list(function.workspace_id)
+        made = [(version.created_at, version.image) for version in versions]
+        made += [(build.created_at, build.image) for build in builds if build.app_name == function.app_name]
+        known = [(at, image) for at, image in made if image and not image.startswith(f"{OWN}/")]
+        return max(known)[1] if known else None
+
+    def _some_image(self, function: Function) -> str:
+        """Where Deploy would push it, as far as that is known before."""
+        home = self.rules.home or "REGISTRY"
+        return f"{home}:TAG" if "/" in home else f"{home}/{function.app_name}:TAG"
+
+    # all of them
 
     def compare(self) -> Comparison | None:
         """None without a cluster. A function whose deployment is in progress is left out: it is between two states."""
@@ -96,8 +175,7 @@ class Clusters:
 
     def _replicas_of(self, function: Function) -> int | None:
         """Those that somebody chose; with none the installation's are as good as any other."""
-        return self.releases.options(function.live.deployment_id).replicas if function.live else None
+        return self.chosen(function).replicas
 
     def _namespace_of(self, function: Function) -> str:
-        options = self.releases.options(function.live.deployment_id) if function.live else None
-        return (options.namespace if options else None) or self.namespaces[0]
+        return self.chosen(function).namespace or self.namespaces[0]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from faasweb.domain import ids
@@ -40,10 +40,12 @@ class Deployments:
         build: Build | None = None,
         image: str | None = None,
         options: AppOptions = NO_OPTIONS,
+        forgotten: Collection[str] = (),
     ) -> Deployment:
         """Bring the saved code live, or the code of a finished ``build``, or an ``image`` of which no code is known.
 
-        Of the ``options`` those that are not given stay as they are. Conflict while another deployment runs.
+        Of the ``options`` those that are not given stay as they are, but for those ``forgotten``, which go back to the
+        installation's. Conflict while another deployment runs.
         """
         options = options.checked()
         self.runtime.check_options(options)
@@ -62,7 +64,7 @@ class Deployments:
                 image=image,
                 build_id=build.id if build else ids.build_id(),
                 previous_version=function.live.version if function.live else None,
-                options=options.over(self.options_of(function)).checked(),
+                options=options.over(self.options_of(function).without(forgotten)).checked(),
             )
 
         deployment = self._begin(ref, new, FunctionStatus.BUILDING)

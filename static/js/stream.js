@@ -206,7 +206,16 @@
       this.entered = state.entered;
       const instant = this.part("instant");
       if (instant && state.instant) instant.hidden = false;
+      this.warn(state.warning);
       this.send("stream:state", state);
+    }
+
+    // What it waits for; the note around the sentence comes and goes with it.
+    warn(warning) {
+      const note = this.part("warning");
+      if (!note) return;
+      note.hidden = !warning;
+      note.firstElementChild.textContent = warning ?? "";
     }
 
     reach({ status, entered }) {

@@ -285,6 +285,16 @@ def test_what_passes_is_tried_again_and_then_told(replay, connection, trouble):
         connection.find(f"{APPS}/greet")
 
 
+def test_who_looks_on_asks_once(replay, cluster):
+    replay.on("GET", f"{APPS}/greet", plain(503))
+    with pytest.raises(Unavailable):
+        cluster.status("default", "greet", quick=True)
+    assert len(replay.asked) == 1
+    with pytest.raises(Unavailable):
+        cluster.status("default", "greet")
+    assert len(replay.asked) == 4
+
+
 def test_a_cluster_that_is_not_there_is_told_and_not_for_long(tmp_path):
     with socket.socket() as taken:  # bound and not listening: connections are refused
         taken.bind(("127.0.0.1", 0))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from faasweb.adapters.runtime.http_calls import UrlAnswer, UrlCalls
 from faasweb.adapters.runtime.url_functions import call_live, health_at
-from faasweb.domain.errors import NamespaceMissing, NotFound, NotReady, Unavailable
+from faasweb.domain.errors import NamespaceMissing, NotFound, Unavailable
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import InvocationRequest
-from faasweb.domain.spinapps import AppOptions, AppSpec, AppStatus
+from faasweb.domain.spinapps import AppOptions, AppStatus
 from faasweb.ports import Cluster, Health, Release
 
 
@@ -28,22 +28,7 @@ class KubernetesRuntime:
     # what is live
 
     def apply(self, release: Release) -> None:
-        self.cluster.apply(self.spec_of(release))
-
-    def spec_of(self, release: Release) -> AppSpec:
-        if release.image is None:
-            raise NotReady("This version was never pushed as an image: deploy the code again.")
-        settings = release.settings
-        return AppSpec(
-            self._namespace_of(release),
-            release.app_name,
-            release.image,
-            release.function_id,
-            release.options,
-            settings.environment,
-            settings.memory_mb,
-            complete=True,
-        )
+        self.cluster.apply(release.as_app(self._namespace_of(release)))
 
     def check_options(self, options: AppOptions) -> None:
         """The installation's own namespace needs no look: pressing Deploy waits for no cluster."""

@@ -146,8 +146,8 @@ class KubernetesCluster:
         with contextlib.suppress(ClusterRefused, Unavailable):
             self.connection.find(paths.namespace(namespace))
 
-    def status(self, namespace: str, name: str) -> AppStatus:
-        return status_of(self.connection, namespace, name)
+    def status(self, namespace: str, name: str, *, quick: bool = False) -> AppStatus:
+        return status_of(self.connection.quick() if quick else self.connection, namespace, name)
 
     def reschedule(self, namespace: str, name: str) -> None:
         """Where its pods may run, once more: the Deployment may have been made only after ``apply`` had waited."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 import time
@@ -51,16 +52,21 @@ class Connection:
         self.pause_s = pause_s
         self.lock = threading.Lock()
         self.known: ApiClient | None = None
+        self.tries, self.timeout = TRIES, TIMEOUT
+
+    def quick(self) -> Connection:
+        """The same, but each request is tried once, and not for long."""
+        self._client()
+        other = copy.copy(self)
+        other.tries, other.timeout = 1, QUICK
+        return other
 
     def get(self, path: str) -> Object:
         return self._call(Request("GET", path))
 
     def glance(self, path: str) -> Object:
         """Once, and not for long."""
-        answer = self._send(Request("GET", path), tries=1, timeout=QUICK)
-        if isinstance(answer, Refusal):
-            raise error_of(answer)
-        return answer
+        return self.quick().get(path)
 
     def find(self, path: str) -> Object | None:
         """None when there is no such object. A missing API or namespace is an error."""
@@ -111,13 +117,13 @@ class Connection:
             raise error_of(answer)
         return answer
 
-    def _send(self, request: Request, *, tries: int = TRIES, timeout: urllib3.Timeout = TIMEOUT) -> Object | Refusal:
+    def _send(self, request: Request) -> Object | Refusal:
         """Unavailable when it does not answer at all, however often it is asked."""
         end, turn = time.monotonic() + BUDGET_S, 1
         while True:
-            is_last = turn >= tries or time.monotonic() > end
+            is_last = turn >= self.tries or time.monotonic() > end
             try:
-                status, headers, body = self._request(request, timeout)
+                status, headers, body = self._request(request)
             except urllib3.exceptions.HTTPError as exc:
                 if is_last:
                     raise Unavailable("The Kubernetes cluster does not answer.") from exc
@@ -136,7 +142,7 @@ class Connection:
         asked = float(retry_after) if retry_after.isdecimal() else 0.0
         time.sleep(min(max(self.pause_s * turn, asked), LONGEST_PAUSE_S))
 
-    def _request(self, request: Request, timeout: urllib3.Timeout) -> tuple[int, Mapping[str, str], bytes]:
+    def _request(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
         """Past the client's own request: it turns answers into exceptions and loses half of what they say."""
         api = self._client()
         headers = {"accept": "application/json", "user-agent": "faasweb", "content-type": request.content_type}
@@ -147,7 +153,7 @@ class Connection:
             api.configuration.host + request.path,
             body=body,
             headers=headers,
-            timeout=timeout,
+            timeout=self.timeout,
             retries=False,
         )
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data
