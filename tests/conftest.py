@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.kubernetes_server import api_server
+
+# How long an example takes says more about what else the machine does.
+settings.register_profile("faasweb", settings(deadline=None))
+settings.load_profile("faasweb")
 
 
 @pytest.fixture(scope="session")

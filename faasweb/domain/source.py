@@ -22,6 +22,7 @@ from faasweb.domain.archives import (
 )
 from faasweb.domain.errors import InvalidInput, TooLarge
 from faasweb.domain.manifest import MANIFEST, SpinManifest
+from faasweb.domain.provided import Provided
 
 SOURCE_LIMIT = 1_000_000  # bytes of one text file
 MAIN_FILE = "app.py"
@@ -137,6 +138,7 @@ class Source:
                 raise InvalidInput(f"{path!r} holds a NUL character: it is not a text file.", field="file")
         manifest = self.manifest
         source = replace(self, module=manifest.module if manifest else MAIN_MODULE)
+        Provided.by(manifest, self.contents)
         if not source.text.strip():
             raise InvalidInput(f"{source.main_file} is empty: write a class IncomingHandler.", field="file")
         return source
@@ -179,6 +181,12 @@ class Source:
     def manifest(self) -> SpinManifest | None:
         """What its ``spin.toml`` says, if there is one. InvalidInput names what is wrong in it."""
         return SpinManifest.read(self.files[MANIFEST]) if MANIFEST in self.files else None
+
+    @property
+    def provided(self) -> Provided:
+        """The files and stores that its ``spin.toml`` asks for. InvalidInput, TooLarge."""
+        manifest = self.manifest
+        return Provided.by(manifest, self.contents if manifest and manifest.files else {})
 
     @property
     def is_single(self) -> bool:
@@ -233,6 +241,11 @@ class Source:
 def is_packed(content: bytes) -> bool:
     """Whether it is an archive that ``Source.packed`` made."""
     return content.startswith(_ZIP) and _OWN.match(archive_comment(content)) is not None
+
+
+def is_archive(code_hash: str) -> bool:
+    """Whether the source of this hash has more than one file."""
+    return code_hash.endswith("-zip")
 
 
 def text_from_base64(encoded: str) -> str:

@@ -43,7 +43,8 @@ class Image:
 
     ``registry`` is where it goes, ``host[:port]/repository``; a host alone gets a repository for each application, and
     empty is the product's own. Without a password the platform's credentials are used. ``manifest`` is what the
-    application's own one says, if there is one: its route, texts and stores.
+    application's own one says, if there is one: its route, texts and stores; ``files`` are what it mounts, by the path
+    that the component opens.
     """
 
     app_name: str
@@ -52,6 +53,7 @@ class Image:
     created_at: datetime
     settings: FunctionSettings | None = None
     manifest: SpinManifest | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     registry: str = ""
     username: str = ""
     password: str = field(default="", repr=False)

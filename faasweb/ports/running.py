@@ -10,6 +10,7 @@ from faasweb.domain.builds import Artifact
 from faasweb.domain.errors import NotReady
 from faasweb.domain.functions import Function, FunctionSettings
 from faasweb.domain.invocations import Head, InvocationRequest, Report
+from faasweb.domain.provided import NOTHING_ASKED, Provided
 from faasweb.domain.source import Source
 from faasweb.domain.spinapps import NO_OPTIONS, AppOptions, AppSpec
 from faasweb.ports.building import Site
@@ -33,6 +34,7 @@ class Release:
     image: str | None = None
     options: AppOptions = NO_OPTIONS
     site: Site | None = None  # the packages that ``source`` imports
+    provided: Provided = NOTHING_ASKED
 
     @property
     def mode(self) -> str:

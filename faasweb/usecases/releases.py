@@ -4,10 +4,11 @@ import contextlib
 import time
 from dataclasses import dataclass, replace
 
-from faasweb.domain.errors import InvalidInput, NotFound
+from faasweb.domain.errors import InvalidInput, NotFound, TooLarge
 from faasweb.domain.functions import Function, FunctionRef, code_key
 from faasweb.domain.invocations import PrintedLine
-from faasweb.domain.source import Source, is_packed
+from faasweb.domain.provided import NOTHING_ASKED, Provided
+from faasweb.domain.source import Source, is_archive, is_packed
 from faasweb.domain.spinapps import NO_OPTIONS, AppOptions
 from faasweb.domain.versions import Version
 from faasweb.ports import Builder, BuildFailure, CodeStore, DeploymentRepository, Release, Say, Site, VersionRepository
@@ -53,13 +54,17 @@ class Releases:
     def instant(self, function: Function, deployment_id: str, code_hash: str) -> Release:
         source = self.source(code_key(function.workspace_id, function.id, code_hash))
         release = self._release(function, deployment_id, source=source)
-        return replace(release, site=self.packages(source, silent))
+        return replace(release, site=self.packages(source, silent), provided=_provided(source, silent))
 
     def draft(self, function: Function, source: Source, say: Say) -> Release:
-        return replace(self._release(function, "draft", source=source), site=self.packages(source, say))
+        release = self._release(function, "draft", source=source)
+        return replace(release, site=self.packages(source, say), provided=_provided(source, say))
 
     def version(self, function: Function, deployment_id: str, version: Version) -> Release:
-        return self._release(function, deployment_id, version=version)
+        release = self._release(function, deployment_id, version=version)
+        if not is_archive(version.code_hash):
+            return release
+        return replace(release, provided=_provided(self.source(version.code_key), silent))
 
     def live(self, function: Function) -> Release:
         """What answers now, with the settings of now."""
@@ -110,6 +115,15 @@ class Heard:
 
 def silent(phase: str, text: str) -> None:
     """Where nobody follows: the build says in its log what it installs."""
+
+
+def _provided(source: Source, say: Say) -> Provided:
+    """What the source's ``spin.toml`` asks for; of one that can't be read, as drafts may have, nothing."""
+    try:
+        return source.provided
+    except (InvalidInput, TooLarge) as exc:
+        say("check", exc.message)
+        return NOTHING_ASKED
 
 
 def stored_source(code: CodeStore, key: str) -> Source:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from faasweb.wasmhost.interfaces.filesystem import EMPTY, MemoryFilesystem
+from faasweb.wasmhost.interfaces.filesystem import MemoryFilesystem
 from faasweb.wasmhost.live import InvalidRelease, LiveRelease, Slot, read_release, release_path
 from faasweb.wasmhost.sites import Sites
 
@@ -22,23 +22,28 @@ class NotServed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A release and the files its guests see."""
+    """A release and the files its guests see: the source of an instant one at ``/app``, what is mounted at ``/``."""
 
     release: LiveRelease
-    filesystem: MemoryFilesystem
+    filesystems: tuple[MemoryFilesystem, ...]
 
     @classmethod
     def of(cls, release: LiveRelease, sites: Sites) -> "Function":
         """Raises InvalidRelease, which MissingSite is too."""
-        if release.mode == "baked":
-            return cls(release, EMPTY)
         files = {path: text.encode("utf-8", "replace") for path, text in release.files.items()}
         try:
             files |= {path: base64.b64decode(text, validate=True) for path, text in release.data.items()}
         except binascii.Error as error:
             raise InvalidRelease("data is not Base64") from error
+        try:
+            mounted = {place: files[path] for place, path in release.mounts.items()}
+        except KeyError as error:
+            raise InvalidRelease(f"there is no file {error} to mount") from error
+        root = (MemoryFilesystem("/", mounted),) if mounted else ()
+        if release.mode == "baked":
+            return cls(release, root)
         packages = sites.nodes(release.site) if release.site else None
-        return cls(release, MemoryFilesystem("/app", files, packages))
+        return cls(release, (MemoryFilesystem("/app", files, packages), *root))
 
 
 class Functions:

@@ -130,7 +130,7 @@ class Host:
         state = self._state / release.function_id
         log = RequestLog(None if job.is_draft else self._line_store(job))
         return Sandbox(
-            release, job.request, sink, log, job.function.filesystem, state / "draft" if job.is_draft else state
+            release, job.request, sink, log, job.function.filesystems, state / "draft" if job.is_draft else state
         )
 
     def _line_store(self, job: Job) -> Callable[[LogLine], None]:

@@ -28,7 +28,8 @@ class InvalidRelease(ValueError):
 class LiveRelease:
     """What runs for a function. ``component`` (a sha256) belongs to baked mode, the rest of what it is to instant mode:
 
-    ``files`` are text, ``data`` other files as Base64, ``site`` the packages they import (see ``sites.py``).
+    ``files`` are text, ``data`` other files as Base64, ``site`` the packages they import (see ``sites.py``). In either
+    mode ``mounts`` says which of ``files`` and ``data`` are also seen at what path.
     """
 
     function_id: str
@@ -39,6 +40,7 @@ class LiveRelease:
     module: str = "app"
     files: dict[str, str] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
+    mounts: dict[str, str] = field(default_factory=dict)
     site: str | None = None
     component: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class LiveRelease:
         self._validate_limits()
 
     def _validate_texts(self) -> None:
-        for name in ("files", "data", "environment", "variables"):
+        for name in ("files", "data", "mounts", "environment", "variables"):
             mapping = getattr(self, name)
             if not isinstance(mapping, dict) or not all(isinstance(text, str) for text in mapping.values()):
                 raise InvalidRelease(f"{name} maps names to text")

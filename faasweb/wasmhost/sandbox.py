@@ -82,14 +82,14 @@ class Sandbox:
         request: GuestRequest,
         sink: Sink,
         log: RequestLog,
-        filesystem: "MemoryFilesystem",
+        filesystems: "tuple[MemoryFilesystem, ...]",
         state: Path,
     ) -> None:
         self.release = release
         self.request = request
         self.sink = sink
         self.log = log
-        self.filesystem = filesystem
+        self.filesystems = filesystems
         self.state = state
         self.table = ResourceTable()
         self.host_failure: BaseException | None = None

@@ -17,6 +17,7 @@ from faasweb.adapters.registry.layout import LayoutRegistry
 from faasweb.domain.builds import Build, BuildStatus, Diagnostic, PushTarget
 from faasweb.domain.errors import FaaswebError, InvalidInput, NotAllowed, TooLarge, Unauthenticated, Unavailable
 from faasweb.domain.functions import Function, FunctionSettings
+from faasweb.domain.manifest import written_manifest
 from faasweb.domain.source import Source
 from faasweb.ports import Builder, BuildFailure, Check, Component, Image, Say, Site
 
@@ -153,6 +154,24 @@ def test_where_functions_run_as_images_their_builds_are_pushed_too_with_their_se
     assert image is not None
     assert image.startswith(f"local/greet:task-{upload.id}@sha256:")
     assert registry.pull(image, tmp_path / "pulled.wasm", said).allowed_outbound_hosts == hosts
+
+
+def test_an_image_has_the_files_and_stores_that_its_manifest_names(toolchain, code, said, tmp_path):
+    registry = LayoutRegistry(tmp_path / "registry")
+    functions: Any = OneFunction(Function.create("ws-1", "greet", "", FunctionSettings(), SOURCE))
+    asked = 'source = "app.wasm"\nfiles = ["assets/*", "none"]\nkey_value_stores = ["notes"]\n'
+    manifest = written_manifest("greet", "app").replace('source = "app.wasm"\n', asked)
+    source = Source({**SOURCE.files, "spin.toml": manifest, "assets/a.txt": "a"})
+    upload = a_build(PushTarget(tag="v1"))
+    for build, stores in ((upload, ["notes"]), (replace(upload, function_id="fn-1"), ["default", "notes"])):
+        image = LocalBuilder(toolchain, code, registry, functions).advance(build, source, said).build.image
+        assert image is not None
+        pushed = json.loads((tmp_path / "registry/blobs/sha256" / image.rpartition(":")[2]).read_bytes())
+        locked = pushed["layers"][-1]["digest"].removeprefix("sha256:")
+        component = json.loads((tmp_path / "registry/blobs/sha256" / locked).read_bytes())["components"][0]
+        assert component["metadata"]["key_value_stores"] == stores
+        assert [file["path"] for file in component["files"]] == ["assets/a.txt"]
+    assert ("check", "spin.toml: files names 'none', and the project has nothing like that") in said.lines
 
 
 def test_a_repeated_build_gives_the_same_image(builder, said):

@@ -318,6 +318,25 @@ def test_content_of_up_to_128_bytes_is_repeated_inside_the_locked_app(image, tmp
         assert found == (base64.b64encode(b"w" * size).decode() if inline else None)
 
 
+def test_files_are_layers_before_the_locked_app_and_small_ones_are_inside_it(registry, image):
+    large, small = b"x" * 200, b"y" * 128
+    files = {"static/b.txt": large, "a.txt": small, "again.txt": large}
+    reference = registry.push(replace(image, files=files), quiet)
+    manifest, layers = pull(registry.root, reference)
+    assert [layer["mediaType"].rpartition("+")[2] for layer in manifest["layers"]] == ["wasm", "data", "config"]
+    assert layers[1][1] == large
+    assert locked_app(registry.root, reference)["components"][0]["files"] == [
+        {"inline": base64.b64encode(small).decode(), "digest": digest_of(small), "path": "a.txt"},
+        {"digest": digest_of(large), "path": "again.txt"},
+        {"digest": digest_of(large), "path": "static/b.txt"},
+    ]
+    assert registry.push(replace(image, files=dict(reversed(files.items()))), quiet) == reference
+
+
+def digest_of(content):
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 def test_an_image_is_the_same_bytes_each_time_and_another_for_any_change(image):
     settings = FunctionSettings(allowed_outbound_hosts=("*",))
     images = [image, replace(image, tag="v2"), replace(image, app_name="other"), replace(image, settings=settings)]

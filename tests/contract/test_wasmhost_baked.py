@@ -1,5 +1,6 @@
 """Baked components in wasmhost: compiled when needed, loaded only when they are our own."""
 
+import base64
 import hashlib
 import shutil
 import subprocess
@@ -80,6 +81,41 @@ def test_baked_and_instant_share_what_they_stored(host):
     first = host.call("fn-baked", "/count").json["n"]
     host.deploy("probe", "fn-baked")
     assert host.call("fn-baked", "/count").json["n"] == first + 1
+
+
+@pytest.mark.parametrize("mode", ["baked", "instant"])
+def test_mounted_files_are_opened_by_the_paths_of_the_manifest(host, component, mode):
+    source = (FUNCTIONS / "probe.py").read_text()
+    own = {"component": component[1]} if mode == "baked" else {"files": {"app.py": source, "more.txt": "more"}}
+    data = {"site/a.txt": base64.b64encode(b"mounted").decode()}
+    mounts = {"assets/a.txt": "site/a.txt", "deep/b.txt": "site/a.txt"}
+    write_release(host.data, LiveRelease("fn-files", "ws-1", mode, 1, mode, data=data, mounts=mounts, **own))
+    for path in ("assets/a.txt", "/assets/a.txt", "./deep/../deep/b.txt"):
+        assert host.call("fn-files", f"/read?{path}").json == "mounted"
+    for path in ("assets/none.txt", "site/a.txt", "/etc/passwd"):
+        assert host.call("fn-files", f"/read?{path}").json == {"error": "FileNotFoundError"}
+    assert host.call("fn-files", "/read?../etc/passwd").json == {"error": "PermissionError"}
+    assert host.call("fn-files", "/listing?/deep").json == ["b.txt"]
+    assert host.call("fn-files", "/listing?.").json == ["assets", "deep"]
+
+
+@pytest.mark.parametrize("mode", ["baked", "instant"])
+def test_named_stores_open_and_others_do_not(host, component, mode):
+    source = (FUNCTIONS / "probe.py").read_text()
+    own = {"component": component[1]} if mode == "baked" else {"files": {"app.py": source}}
+    names = ["default", "notes"]
+    stores = {"key_value_stores": names, "sqlite_databases": names}
+    write_release(host.data, LiveRelease("fn-stores", "ws-1", mode, 1, mode, **stores, **own))
+    assert host.call("fn-stores", "/stores?notes").json == "notes"
+    assert host.call("fn-stores", "/stores?other").end.outcome == "error"
+    assert host.call("fn-stores", "/no_store").json == {"error": "Error_NoSuchStore"}
+
+
+def test_a_mount_of_a_file_that_is_not_there_says_so(host):
+    write_release(host.data, LiveRelease("fn-lost", "ws-1", "r1", 1, files={"app.py": ""}, mounts={"a": "b"}))
+    end = host.call("fn-lost").end
+    assert end.outcome != "ok"
+    assert "no file 'b' to mount" in end.error
 
 
 def test_a_component_that_is_not_there_says_so(host):

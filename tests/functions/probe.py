@@ -117,6 +117,25 @@ def files(request, query):
     return answer({"found": found, "listing": sorted(os.listdir("/app"))})
 
 
+def read(request, query):
+    try:
+        with open(unquote(query)) as file:
+            return answer(file.read())
+    except OSError as error:
+        return answer({"error": type(error).__name__})
+
+
+def listing(request, query):
+    return answer(sorted(os.listdir(unquote(query))))
+
+
+def stores(request, query):
+    with key_value.open(query) as store, sqlite.open(query) as database:
+        store.set("where", query.encode())
+        database.execute("create table if not exists here(a)", [])
+        return answer(store.get("where").decode())
+
+
 def redis_call(request, query):
     try:
         with redis.open("redis://localhost") as connection:

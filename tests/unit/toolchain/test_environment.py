@@ -2,7 +2,6 @@
 
 import os
 import stat
-import time
 
 import pytest
 
@@ -56,15 +55,13 @@ def test_another_lock_is_another_folder(tmp_path):
     assert environment_path(tmp_path) == environment_path(tmp_path)
 
 
-def test_it_is_installed_once_with_hashes_and_then_found_in_milliseconds(tmp_path, uv):
+def test_it_is_installed_once_with_hashes_and_then_found(tmp_path, uv):
     calls, said = uv(), []
     python = prepare_environment(tmp_path, REQUIREMENTS, said.append)
     assert python == toolchain_python(environment_path(tmp_path))
     assert "--require-hashes" in calls.read_text().splitlines()[1]
     assert said[0].startswith("Installing the toolchain")
-    started = time.perf_counter()
     assert prepare_environment(tmp_path, REQUIREMENTS, said.append) == python
-    assert time.perf_counter() - started < 1
     assert len(calls.read_text().splitlines()) == 2
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -9,9 +8,11 @@ from faasweb.domain.access import Actor
 from faasweb.domain.deployments import DeploymentStatus
 from faasweb.domain.errors import Conflict, NotReady, TimedOut, Unavailable
 from faasweb.domain.functions import EnvironmentVariable, FunctionStatus
+from faasweb.domain.provided import NOTHING_ASKED
 from faasweb.domain.source import Source
 from faasweb.ports import BuildFailure, Site
 from faasweb.usecases.functions import Changes
+from faasweb.usecases.releases import Heard, silent
 from tests.unit.usecases.doubles import TYPE_ERROR
 from tests.unit.usecases.world import ANNA, HELLO, HELLO_AGAIN, World
 
@@ -182,9 +183,7 @@ def test_a_roll_back_is_live_when_the_call_returns_and_builds_nothing(world: Wor
     world.deploy(function.ref)
     world.settle()
     builds = len(world.builder.runs)
-    begun = time.perf_counter()
     deployment = world.platform.deployments.roll_back(ANNA, function.ref, 1)
-    assert time.perf_counter() - begun < 1
     assert deployment.status is DeploymentStatus.LIVE
     assert (deployment.version, deployment.build_id) == (1, None)
     assert world.runtime.live[function.id].version == 1
@@ -517,3 +516,35 @@ def test_when_packages_fail_in_instant_mode_the_build_decides(world: World):
     assert world.deployment(deployment.id).status is DeploymentStatus.LIVE
     assert world.runtime.live[function.id].mode == "baked"
     world.check(function)
+
+
+MOUNTING = """\
+spin_manifest_version = 2
+[application]
+name = "greet"
+[[trigger.http]]
+route = "/..."
+component = "greet"
+[component.greet]
+source = "app.wasm"
+files = ["assets/*", {source = "data.txt", destination = "/d.txt"}]
+key_value_stores = ["notes"]
+"""
+
+
+def test_a_release_has_the_files_and_stores_of_its_manifest_in_either_mode(world):
+    function = world.deployed()
+    source = Source({"app.py": HELLO, "spin.toml": MOUNTING, "assets/a.txt": "a", "data.txt": "d"})
+    world.platform.functions.edit(ANNA, function.ref, Changes(source=source))
+    world.deploy(function.ref)
+    world.settle()
+    live = world.runtime.live[function.id]
+    assert live.mode == "baked"
+    assert live.provided.files == {"assets/a.txt": b"a", "d.txt": b"d"}
+    assert live.provided.key_value_stores == ("default", "notes")
+    releases = world.platform.invocations.releases
+    assert releases.draft(function, source, silent).provided == live.provided
+    heard = Heard([])
+    broken = source.with_file("spin.toml", "files = [")
+    assert releases.draft(function, broken, heard).provided == NOTHING_ASKED
+    assert "spin.toml is not valid TOML" in heard.lines[0].text

@@ -36,14 +36,16 @@ class KeptResponse:
 def sandbox(tmp_path):
     release = LiveRelease("fn-1", "ws-1", "r1", files={"app.py": ""}, timeout_s=0.3, memory_mb=64)
     filesystem = MemoryFilesystem("/app", {"app.py": b"x", "pkg/data/a.txt": b"abc", "../out.txt": b"no"})
-    sandbox = Sandbox(release, GuestRequest("GET", "/"), KeptResponse(), RequestLog(), filesystem, tmp_path / "state")
+    sandbox = Sandbox(
+        release, GuestRequest("GET", "/"), KeptResponse(), RequestLog(), (filesystem,), tmp_path / "state"
+    )
     yield sandbox
     sandbox.close()
 
 
 def test_files_are_found_below_the_mount_only(sandbox):
-    root = sandbox.filesystem.nodes[""]
-    find = sandbox.filesystem.find
+    (filesystem,) = sandbox.filesystems
+    root, find = filesystem.nodes[""], filesystem.find
     assert root.names == {"app.py", "pkg"}
     assert find(root, "pkg/data/../data/a.txt").read() == b"abc"
     assert find(find(root, "pkg"), "..").names == root.names
