@@ -81,6 +81,8 @@ def greeting(here: Machine, link: str | None) -> str:
     lines = ["", f"  faasweb serves at {here.address}", ""]
     if link:
         lines.append(f"  Sign in once with  {link}")
+    else:
+        lines.append("  Sign in            with your password, or a link from `manage.py sign_in_link operator`")
     lines.append("  API token          sign in, then open your account (top right)")
     if here.builder_port:
         lines.append(f"  Builder Service    http://{LOOPBACK}:{here.builder_port}/")

@@ -77,6 +77,7 @@
       };
       on(document.body, "diagnostics", (event) => this.diagnose(event.detail.items ?? []));
       on(document, "htmx:load", (event) => event.target.matches?.("[data-saved]") && this.stored(event.target.dataset.base));
+      on(document, "htmx:load", (event) => event.target.matches?.("[data-run-result]") && this.unsure && this.askDiagnostics());
       on(document, "submit", ({ submitter }) => submitter?.matches("[data-discards-draft]") && this.markDirty(false));
       on(window, "online", () => this.dirty && this.saveDraft());
       on(window, "pagehide", () => this.dirty && this.saveDraft({ keepalive: true }));
@@ -217,6 +218,7 @@
     }
 
     diagnose(items) {
+      this.unsure = items.some((item) => item.code === "import-not-found" && item.severity === "warning"); // a run installs
       const own = items.filter((item) => (item.file ?? this.path) === this.path);
       this.view.dispatch(CM.setDiagnostics(this.view.state, help.marks(this.view.state, own)));
       const list = this.pane.querySelector("[data-problems]");

@@ -160,7 +160,9 @@ def test_the_greeting_names_an_address_that_opens_here(tmp_path, bind, address):
 
 def test_the_greeting_shows_the_sign_in_link_while_there_is_one(tmp_path):
     assert "Sign in once" in greeting(machine(tmp_path), "http://127.0.0.1:8000/sign-in/x")
-    assert "Sign in once" not in greeting(machine(tmp_path), None)
+    later = greeting(machine(tmp_path), None)
+    assert "Sign in once" not in later
+    assert "manage.py sign_in_link operator" in later
 
 
 def test_a_builder_service_beside_the_console_listens_on_this_machine_only(tmp_path):

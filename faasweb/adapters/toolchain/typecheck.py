@@ -23,6 +23,7 @@ ADVICE = frozenset(
     unused-ignore redundant-cast comparison-overlap annotation-unchecked unreachable deprecated
     """.split()  # noqa: SIM905
 )
+UNKNOWN = frozenset({"no-any-return", "no-any-unimported"})  # follows from packages that are not there yet
 # Inside a function without annotations mypy guesses types; only these are certain there.
 CERTAIN = frozenset(
     """
@@ -47,13 +48,17 @@ class Packages:
     modules: Container[str] = ()
     wanted: bool = False
 
+    @property
+    def waited_for(self) -> bool:
+        return self.wanted and self.folder is None
+
     def explain(self, code: str, message: str) -> str | None:
         """Why an import error is no reason to stop; None when it is one."""
         name = _not_found(code, message)
         if name is None:
             return None
-        if self.wanted and self.folder is None:
-            return f'Module "{name}" is not checked: the packages of requirements.txt are not installed yet'
+        if self.waited_for:
+            return f'Module "{name}" is not checked yet: Run or Deploy installs the packages of requirements.txt'
         if code == "import-untyped" and name.partition(".")[0] in self.modules:
             return f'Module "{name}" says nothing about its types: how it is used is not checked'
         return None
@@ -99,7 +104,7 @@ def judged(output: str, read: Mapping[str, Inspection], packages: Packages = NO_
         except ValueError:
             yield _refusal(line, read)
             continue
-        if item["severity"] == "error":
+        if item["severity"] == "error" and not (packages.waited_for and item["code"] in UNKNOWN):
             guessed = item["line"] in unannotated.get(item["file"], ())
             lines = read[item["file"]].text.split("\n") if item["file"] in read else []
             yield _diagnostic(item, guessed, lines, packages)

@@ -5,15 +5,15 @@ import json
 import pytest
 
 from faasweb.adapters.toolchain.inspection import Inspection
-from faasweb.adapters.toolchain.typecheck import judged
+from faasweb.adapters.toolchain.typecheck import NO_PACKAGES, Packages, judged
 
 TEXT = "def typed(x: int) -> int:\n    return x\n\n\ndef plain(x):\n    return x\n"
 TYPED, PLAIN = 2, 6
 
 
-def judge(code, message="M", line=TYPED, column=4, severity="error", file="app.py"):
+def judge(code, message="M", line=TYPED, column=4, severity="error", file="app.py", packages=NO_PACKAGES):
     item = {"file": file, "line": line, "column": column, "message": message, "code": code, "severity": severity}
-    return list(judged(json.dumps(item), {"app.py": Inspection("app.py", TEXT)}))
+    return list(judged(json.dumps(item), {"app.py": Inspection("app.py", TEXT)}, packages))
 
 
 def blocks(*arguments, **options):
@@ -74,6 +74,15 @@ def test_notes_are_left_out():
 def test_a_missing_package_is_not_about_stubs(code):
     message = judge(code, 'Library stubs not installed for "requests"')[0].message
     assert message.startswith('Cannot find module "requests": functions have the standard library, spin_sdk, ')
+
+
+def test_packages_that_are_not_there_yet_are_told_once_and_not_what_follows_from_it():
+    waited_for = Packages(wanted=True)
+    (told,) = judge("import-not-found", 'Cannot find implementation for module named "slugify"', packages=waited_for)
+    assert not told.blocking
+    assert "Run or Deploy installs the packages of requirements.txt" in told.message
+    assert judge("no-any-return", packages=waited_for) == []
+    assert judge("no-any-return") != []
 
 
 def test_mypy_refusing_the_project_blocks_without_a_server_path():
