@@ -20,6 +20,8 @@ class BuildOut(Schema):
 
 
 class ResultOut(Schema):
+    """``file_path`` is the source; null when an image was pulled."""
+
     wasm_path: str | None
     image_url: str | None
     image_uri: str | None
@@ -88,7 +90,8 @@ def _result(request: ConsoleRequest, build: Build) -> Shown | None:
         return None
     wasm = request.platform.builds.artifact_location(build)
     image = build.image and shown_image(build.image)
-    return {"wasm_path": wasm, "image_url": image, "image_uri": image, "file_path": None}
+    source = request.platform.builds.source_location(build) if build.code_key else None
+    return {"wasm_path": wasm, "image_url": image, "image_uri": image, "file_path": source}
 
 
 def _reason(build: Build) -> str | None:

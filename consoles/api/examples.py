@@ -55,7 +55,7 @@ _EXECUTION = {
     "level": "info",
 }
 _RESULT = {"wasm_path": f"s3://code/build-artifacts/{TASK_ID}/app.wasm", "image_url": _IMAGE, "image_uri": _IMAGE}
-_TASK = {"task_id": TASK_ID, "status": "done", "result": {**_RESULT, "file_path": None}, "error": None}
+_TASK = {"task_id": TASK_ID, "status": "done", "result": {**_RESULT, "file_path": _SOURCE}, "error": None}
 _TASK_ITEM = {**_TASK, "app_name": "greet", "created_at": _AT, "updated_at": _AT}
 _TOKEN = {
     "id": 7,

@@ -1,10 +1,14 @@
 import io
 import zipfile
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from faasweb.adapters.repositories.sqlite import SqliteTable
 from faasweb.domain.access import Role
+from faasweb.domain.builds import Build
 from faasweb.domain.errors import NamespaceMissing
 from faasweb.domain.source import Source
 from faasweb.ports import Release
@@ -52,7 +56,7 @@ def test_build_and_push_answers_at_once_and_the_task_ends_with_an_image(ada, emb
         "wasm_path": f"s3://local/build-artifacts/{task_id}/app.wasm",
         "image_url": image,
         "image_uri": image,
-        "file_path": None,
+        "file_path": body["source_s3_path"],
     }
 
 
@@ -73,6 +77,32 @@ def test_a_source_that_does_not_build_ends_as_failed_with_the_place(ada, embedde
     failed = ada.get(f"/api/v1/tasks/{task['task_id']}").json()
     assert (failed["status"], failed["result"]) == ("failed", None)
     assert failed["error"].startswith("app.py:1:")
+
+
+def test_the_newest_fifty_tasks_are_listed(ada, embedded, workspace):
+    with time_machine.travel(datetime(2026, 11, 21, 4, 0, tzinfo=UTC), tick=False) as clock:
+        for number in range(55):
+            clock.shift(1)
+            build = Build.create(workspace.id, f"app-{number}", "", "")
+            embedded.platform.builds.repository.add(build)
+
+    listed = ada.get(f"/api/v1/workspaces/{workspace.id}/tasks").json()
+
+    assert (listed["count"], listed["workspace_id"]) == (50, workspace.id)
+    assert [task["app_name"] for task in listed["tasks"]] == [f"app-{number}" for number in range(54, 4, -1)]
+    assert listed["tasks"][0]["created_at"] == "2026-11-21T13:00:55+09:00"
+
+
+def test_asking_for_a_task_every_other_second_is_cheap(ada, embedded, workspace, built, monkeypatch):
+    """Whoever waits for a build asks often: that reads an item or two, and nothing of a list or a log."""
+    keys = []
+    read = SqliteTable.batch_get
+    monkeypatch.setattr(SqliteTable, "batch_get", lambda table, asked: keys.extend(asked) or read(table, asked))
+    monkeypatch.setattr(SqliteTable, "query", lambda *_, **__: pytest.fail("a list was read"))
+
+    assert ada.get(f"/api/v1/tasks/{built['task_id']}").json()["status"] == "done"
+
+    assert len(keys) <= 2
 
 
 def test_tasks_of_a_workspace_are_listed_newest_first(ada, embedded, workspace, built):

@@ -1,9 +1,12 @@
 import io
 import zipfile
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 
 from faasweb import bootstrap
+from faasweb.domain.builds import Build
 from faasweb.domain.source import Source
 from tests.integration.builder.conftest import TEAM, TOKEN, upload
 from tests.integration.conftest import HELLO
@@ -43,7 +46,7 @@ def test_a_build_and_push_is_accepted_at_once_and_ends_with_an_image(service, em
         "wasm_path": f"s3://local/build-artifacts/{task_id}/app.wasm",
         "image_url": image,
         "image_uri": image,
-        "file_path": None,
+        "file_path": f"s3://local/build-sources/{TEAM}/{task_id}/greet.py",
     }
 
 
@@ -157,6 +160,20 @@ def test_a_file_may_have_any_name(service, embedded, name):
     embedded.work()
 
     assert service.get(f"/api/v1/tasks/{accepted['task_id']}").json()["error"] is None
+
+
+def test_times_of_tasks_are_in_kst_and_the_newest_come_first(service, embedded):
+    with time_machine.travel(datetime(2026, 11, 21, 4, 0, tzinfo=UTC), tick=False) as clock:
+        for number in range(3):
+            clock.shift(1)
+            embedded.platform.builds.repository.add(Build.create(TEAM, f"app-{number}", "", ""))
+
+    listed = service.get(f"/api/v1/workspaces/{TEAM}/tasks").json()
+
+    assert [task["app_name"] for task in listed["tasks"]] == ["app-2", "app-1", "app-0"]
+    assert listed["tasks"][0]["created_at"] == "2026-11-21T13:00:03+09:00"
+    assert service.get(f"/api/v1/workspaces/{TEAM}/tasks?limit=2").json()["count"] == 2
+    assert service.get("/api/v1/workspaces/ws-nobody/tasks").json()["tasks"] == []
 
 
 def test_a_source_with_an_error_fails_with_its_place(service, embedded):

@@ -5,6 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from consoles import ratelimits
 from consoles.builder import start
+from faasweb.domain.errors import FaaswebError, TimedOut, Unavailable
 from faasweb.usecases.builds import Builds
 from tests.integration.builder.conftest import TEAM, TOKEN, upload
 from tests.integration.conftest import Api
@@ -94,6 +95,34 @@ def test_pages_of_listed_origins_may_ask_before_they_call(service, settings):
     assert allowed.headers["Access-Control-Allow-Origin"] == "https://console.example.com"
     assert (refused.status_code, list(refused.json())) == (400, ["detail"])
     assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+def test_pages_may_read_every_answer_whatever_its_status(service, settings, monkeypatch):
+    settings.CORS_ORIGINS = ["https://console.example.com"]
+    page, tasks = {"origin": "https://console.example.com"}, f"/api/v1/workspaces/{TEAM}/tasks"
+    answers = [
+        service.get("/health", headers=page),
+        service.get(tasks, headers=page),
+        service.post("/api/v1/deploy", {"namespace": "nowhere", "image_ref": "ghcr.io/team/x:1"}, headers=page),
+        Api().get(tasks, headers=page),
+        service.get("/api/v1/tasks/x", headers=page),
+        service.get("/nothing", headers=page),
+        service.call("DELETE", "/api/v1/build", headers=page),
+        service.post("/api/v1/push", {}, headers=page),
+    ]
+    for kind, status in ((Unavailable, 503), (TimedOut, 504)):
+
+        def away(*_: object, kind: type[FaaswebError] = kind) -> None:
+            raise kind("The storage is away.")
+
+        monkeypatch.setattr(Builds, "list", away)
+        answers.append(service.get(tasks, headers=page))
+        assert (answers[-1].status_code, answers[-1].json()) == (status, {"detail": "The storage is away."})
+
+    assert [answer.status_code for answer in answers] == [200, 200, 400, 401, 404, 404, 405, 422, 503, 504]
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == "https://console.example.com"
+        assert "Origin" in answer.headers["vary"]
 
 
 def test_bodies_that_can_not_be_read_are_422(service):
