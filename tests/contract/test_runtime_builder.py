@@ -23,7 +23,7 @@ from faasweb import bootstrap
 from faasweb.adapters.builder.http import HttpBuilder
 from faasweb.adapters.runtime.address import AddressRuntime
 from faasweb.adapters.runtime.addresses import AddressRules
-from faasweb.adapters.runtime.builder import PAUSE_S, BuilderRuntime, Placement, service_name
+from faasweb.adapters.runtime.builder import PAUSE_S, BuilderRuntime, Placement, stripped
 from faasweb.adapters.runtime.http_calls import UrlCalls
 from faasweb.domain import clock
 from faasweb.domain.builds import BuildStatus
@@ -40,6 +40,7 @@ from faasweb.domain.errors import (
 from faasweb.domain.functions import Function, FunctionSettings, Live
 from faasweb.domain.invocations import InvocationRequest
 from faasweb.domain.source import Source
+from faasweb.domain.spinapps import AppOptions
 from faasweb.ports import Release
 from faasweb.usecases.functions import Changes
 from tests.contract.builder_service import REGISTRY, BuilderService, answering, broken, slow, unreachable
@@ -244,11 +245,65 @@ def test_changed_settings_are_deployed_again(runtime, service):
     assert service.apps["default", "greet"]["memory_limit"] == "768Mi"
 
 
-def test_two_names_never_become_one_app():
-    assert service_name("greet", FUNCTION) == "greet"
-    assert service_name("my-function", FUNCTION) == "myfunction2c4d5e6f"
-    assert service_name("my-function", "fn-99999999") != service_name("myf-unction", FUNCTION)
-    assert len(service_name("a-" * 29 + "b", FUNCTION)) <= 59
+def test_what_somebody_chose_is_passed_on(runtime, service):
+    service.namespaces.add("batch")
+    options = AppOptions(
+        namespace="batch",
+        service_account="runner",
+        cpu_limit="50m",
+        memory_limit="128Mi",
+        autoscaling=False,
+        replicas=3,
+        use_spot=False,
+        tolerations=[{"key": "gpu"}],
+        affinity={"nodeAffinity": {}},
+    )
+    runtime.apply(replace(release_of(), options=options))
+    assert service.apps["batch", "greet"] == {
+        "app_name": "greet",
+        "namespace": "batch",
+        "image_ref": IMAGE,
+        "function_id": FUNCTION,
+        "enable_autoscaling": False,
+        "use_spot": False,
+        "replicas": 3,
+        "service_account": "runner",
+        "custom_tolerations": [{"key": "gpu"}],
+        "custom_affinity": {"nodeAffinity": {}},
+        "cpu_limit": "50m",
+        "cpu_request": "50m",
+        "memory_limit": "128Mi",
+        "memory_request": "128Mi",
+    }
+
+
+def test_two_names_never_become_one_app(runtime, service):
+    assert stripped("my-function", FUNCTION) == "myfunction2c4d5e6f"
+    assert stripped("my-function", "fn-99999999") != stripped("myf-unction", FUNCTION)
+    assert len(stripped("a-" * 29 + "b", FUNCTION)) <= 59
+    runtime.apply(replace(release_of(), app_name="my-function"))
+    runtime.apply(replace(release_of(), app_name="my-function"))
+    runtime.remove(FUNCTION, "my-function")
+    assert list(service.apps) == [("default", "myfunction2c4d5e6f")]
+    assert [request.url.path for request in service.requests].count("/openapi.json") == 1
+
+
+def test_a_name_is_kept_by_a_service_that_keeps_it(runtime, service):
+    service.troubles = [answering(200, {"info": {"title": "faasweb Builder Service"}})]
+    runtime.apply(replace(release_of(), app_name="my-function"))
+    (told,) = (body for body in service.apps.values())
+    assert told["app_name"] == "my-function"
+
+
+def test_while_it_is_not_known_how_names_end_up_nothing_is_deployed(runtime, service, caplog):
+    for trouble in (unreachable, broken):
+        service.troubles = [trouble]
+        with pytest.raises(Unavailable):
+            runtime.apply(replace(release_of(), app_name="my-function"))
+    assert service.apps == {}
+    service.troubles = [unreachable]
+    runtime.remove(FUNCTION, "my-function")
+    assert "SpinApp my-function stays" in caplog.text
 
 
 def test_removing_says_what_stays_behind(runtime, service, caplog):
@@ -584,7 +639,7 @@ def test_a_namespace_that_is_not_there_fails_the_deployment_with_the_services_wo
     deployment = world.deploy(world.function().ref)
     work_through(world)
     failed = world.deployment(deployment.id)
-    assert failed.error == "The Builder Service refused: Namespace 'default' not found"
+    assert failed.error == "Namespace 'default' not found"
 
 
 # --- chosen by settings ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from faasweb.domain.errors import (
     BuilderUnavailable,
     FaaswebError,
     InvalidInput,
+    NamespaceMissing,
     NotAllowed,
     NotFound,
     TooLarge,
@@ -22,6 +24,7 @@ from faasweb.domain.errors import (
 TOLD_LIMIT = 2000  # characters of a service's own words that are passed on
 _REFUSALS: dict[int, type[FaaswebError]] = {401: NotAllowed, 403: NotAllowed, 413: TooLarge}
 _LATER = (408, 425, 429, 503)
+_NO_NAMESPACE = re.compile(r"Namespace '([^']{1,253})' not found\Z")
 
 
 def ask(client: httpx.Client, method: str, path: str, **more: Any) -> Mapping[str, Any]:
@@ -62,6 +65,8 @@ def _refusal(answer: httpx.Response) -> FaaswebError:
         return NotFound(words) if told else BuilderBroken(words)
     if not 400 <= status < 500:
         return BuilderBroken(words)
+    if missing := _NO_NAMESPACE.match(told):
+        return NamespaceMissing.of(missing[1])
     return _REFUSALS.get(status, InvalidInput)(f"The Builder Service refused: {told or f'status {status}'}")
 
 

@@ -13,17 +13,27 @@ import httpx
 from faasweb.adapters.builder.answers import ask
 from faasweb.adapters.runtime.http_calls import UrlAnswer, UrlCalls
 from faasweb.adapters.runtime.url_functions import call_live, health_at
-from faasweb.domain.errors import BuilderBroken, FaaswebError, NotReady, Unavailable
+from faasweb.domain.errors import (
+    BuilderBroken,
+    FaaswebError,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotReady,
+    TooLarge,
+    Unavailable,
+)
 from faasweb.domain.functions import Function
 from faasweb.domain.invocations import InvocationRequest
 from faasweb.domain.names import APP_NAME_LIMIT
-from faasweb.domain.spinapps import SHIM_MB, AppOptions
+from faasweb.domain.spinapps import RESOURCES, AppDefaults, AppOptions, AppSpec, completed
 from faasweb.ports import Health, Release
 
 logger = logging.getLogger(__name__)
 DEPLOY_TIMEOUT_S = 30.0  # the service runs kubectl three times while it answers
 READY_TIMEOUT_S = 3.0
 PAUSE_S = 5.0
+OWN_TITLE = "faasweb Builder Service"  # in the description of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class BuilderRuntime:
         self.calls = calls
         self.placement = placement
         self.asked: dict[str, _Asked] = {}  # by function; another process just asks again
+        self.keeps_names: bool | None = None  # None: not asked yet
 
     # what is live
 
@@ -81,12 +92,16 @@ class BuilderRuntime:
         self._deploy(release)
 
     def check_options(self, options: AppOptions) -> None:
-        """They are a cluster's alone."""
+        """Whether its namespace is there, the service says when it deploys."""
 
     def remove(self, function_id: str, app_name: str) -> None:
         """The service deletes nothing: the function's app stays in the cluster, and the log says so."""
         self.asked.pop(function_id, None)
-        name, namespace = service_name(app_name, function_id), self.placement.namespace
+        try:
+            name = self._name(app_name, function_id)
+        except FaaswebError:  # it is away, and nothing is asked of it here
+            name = app_name
+        namespace = self.placement.namespace
         logger.warning("a Builder Service deletes nothing: SpinApp %s stays in namespace %s", name, namespace)
 
     def _url(self, release: Release) -> str:
@@ -108,18 +123,44 @@ class BuilderRuntime:
     def _body(self, release: Release) -> Mapping[str, object]:
         if release.image is None:
             raise NotReady("This version was never pushed as an image: deploy the code again.")
-        place, memory_mb = self.placement, release.settings.memory_mb
+        chosen, options = release.options, self._completed(release, release.image)
         body: dict[str, object] = {
-            "app_name": service_name(release.app_name, release.function_id),
-            "namespace": place.namespace,
+            "app_name": self._name(release.app_name, release.function_id),
+            "namespace": chosen.namespace or self.placement.namespace,
             "image_ref": release.image,
             "function_id": release.function_id,
-            "enable_autoscaling": place.autoscaling,
-            "use_spot": place.use_spot,
-            "memory_limit": f"{memory_mb + SHIM_MB}Mi",
-            "memory_request": f"{memory_mb}Mi",
+            "enable_autoscaling": options.autoscaling,
+            "use_spot": options.use_spot,
+            "replicas": options.replicas,
+            "service_account": chosen.service_account,
+            "custom_tolerations": chosen.tolerations,
+            "custom_affinity": chosen.affinity,
         }
-        return body if place.autoscaling else {**body, "replicas": place.replicas}
+        # The amounts of a CPU are the service's own, unless somebody chose one: then they must fit together.
+        has_cpu = chosen.cpu_limit is not None or chosen.cpu_request is not None
+        amounts = {name: getattr(options, name) for name in RESOURCES if has_cpu or name.startswith("memory")}
+        return {name: value for name, value in {**body, **amounts}.items() if value is not None}
+
+    def _completed(self, release: Release, image: str) -> AppOptions:
+        place = self.placement
+        defaults = AppDefaults(autoscaling=place.autoscaling, replicas=place.replicas, use_spot=place.use_spot)
+        memory_mb = release.settings.memory_mb
+        spec = AppSpec(place.namespace, release.app_name, image, options=release.options, memory_mb=memory_mb)
+        return completed(spec, defaults).options
+
+    def _name(self, app_name: str, function_id: str) -> str:
+        """What the service shall call the app: by its own name, when it keeps that as it is."""
+        return app_name if "-" not in app_name or self._keeps_names() else stripped(app_name, function_id)
+
+    def _keeps_names(self) -> bool:
+        """Ours does; the earlier system's strips hyphens. Asked once, and before anything could be overwritten."""
+        if self.keeps_names is None:
+            try:
+                told = ask(self.client, "GET", "/openapi.json", timeout=READY_TIMEOUT_S).get("info")
+            except (NotFound, NotAllowed, InvalidInput, TooLarge):
+                told = None
+            self.keeps_names = isinstance(told, Mapping) and told.get("title") == OWN_TITLE
+        return self.keeps_names
 
     # calls
 
@@ -138,13 +179,11 @@ class BuilderRuntime:
         return None
 
 
-def service_name(app_name: str, function_id: str) -> str:
-    """The name that the service keeps as it is: it strips hyphens, so that two names could become one.
+def stripped(app_name: str, function_id: str) -> str:
+    """A name that a service which strips hyphens keeps as it is, and no other function gets.
 
-    A name that had hyphens gets the function's id instead: ``my-function`` -> ``myfunction2c4d5e6f``.
+    The function's id takes the hyphens' place: ``my-function`` -> ``myfunction2c4d5e6f``.
     """
-    if "-" not in app_name:
-        return app_name
     suffix = "".join(letter for letter in function_id.lower().removeprefix("fn-") if letter.isalnum())
     return app_name.replace("-", "")[: APP_NAME_LIMIT - len(suffix)] + suffix
 

@@ -16,6 +16,7 @@ from faasweb.adapters.runtime.http_calls import UrlCalls
 from faasweb.domain.builds import Build, BuildStatus, PushTarget
 from faasweb.domain.functions import FunctionSettings
 from faasweb.domain.source import Source
+from faasweb.domain.spinapps import AppOptions
 from faasweb.ports import Release
 from tests.integration.builder.conftest import TEAM, TOKEN
 from tests.integration.conftest import HELLO, Api, Embedded
@@ -119,6 +120,21 @@ def test_what_was_built_is_deployed_switched_and_called_through_it(builder, clie
     assert runtime.check(release).ok
     assert runtime.switch(release) == f"http://localhost/fn/{TEAM}/greet"
     assert embedded.runtime.live[FUNCTION].image == build.image
+
+
+@pytest.mark.parametrize("name", ["my-function", "greet"])
+def test_an_app_keeps_its_name_and_what_somebody_chose(builder, client, embedded, name):
+    build, _said = built_by(builder, embedded, a_build(function_id=FUNCTION))
+    calls = UrlCalls(AddressRules((".svc.cluster.local",), frozenset({"localhost"})), _Function)
+    options = AppOptions(cpu_limit="200m", autoscaling=False, replicas=2, tolerations=[{"key": "gpu"}])
+    release = Release(FUNCTION, TEAM, name, "dp-1", FunctionSettings(), version=1, image=build.image, options=options)
+
+    url = BuilderRuntime(client, calls, Placement()).switch(release)
+
+    assert url == f"http://localhost/fn/{TEAM}/{name}"
+    given = embedded.runtime.live[FUNCTION].options
+    assert (given.cpu_limit, given.cpu_request, given.replicas) == ("200m", "100m", 2)
+    assert given.tolerations == [{"key": "gpu"}]
 
 
 class _Function(httpx.AsyncBaseTransport):
