@@ -1,6 +1,7 @@
 """`make bench`: the numbers of docs/benchmarks.md, measured on the machine at hand through the real addresses.
 
-`python -m tests.bench [SECTION ...] [--write]`: all sections, or those named; with --write into docs/benchmarks.md.
+`python -m tests.bench [SECTION ...] [--write]`: all sections, or those named; with --write into docs/benchmarks.md,
+where the others stay as they are.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import inspect
 import json
 import os
 import platform
+import secrets
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +23,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.bench import images
+from tests.bench import builds, images
 from tests.bench.client import Load, measure, request_bytes
 from tests.bench.machine import ROOT, Machine, csrf, until
 
@@ -36,8 +38,15 @@ class IncomingHandler(http.IncomingHandler):
 Row = tuple[str, str, str]  # what, measured, aim
 
 
-def code(number: int = 0) -> str:
-    return base64.b64encode(HELLO.replace("NUMBER", str(number)).encode()).decode()
+RUN = secrets.token_hex(3)  # in every source, so that no build is one that an earlier run left in the machine's cache
+
+
+def text(mark: object) -> str:
+    return HELLO.replace("NUMBER", f"{mark} of {RUN}")
+
+
+def code(mark: object = 0) -> str:
+    return base64.b64encode(text(mark).encode()).decode()
 
 
 class Bench:
@@ -61,7 +70,7 @@ class Bench:
         """Run a draft, from request to answer, as the editor does."""
         took = []
         for number in range(60):
-            source = HELLO.replace("NUMBER", str(number))
+            source = text(number)
             answer = self.post(f"/run/{self.workspace}/{self.function}/draft", code=source, method="GET", path="/")
             answer.raise_for_status()
             took.append(answer.elapsed.total_seconds() * 1e3)
@@ -71,9 +80,8 @@ class Bench:
         """From the press of Deploy until the new code answers, first instantly, then as a component."""
         instant, baked = [], []
         for number in range(1, 4):
-            source = HELLO.replace("NUMBER", str(number))
-            self.post(f"{self.page}/save", code=source, deploy="1")
-            expected = f"hello {number}"
+            self.post(f"{self.page}/save", code=text(number), deploy="1")
+            expected = f"hello {number} of {RUN}"
             instant.append(until("instant answer", partial(self.answers, expected), 120))
             baked.append(until("baked answer", lambda: self.live_mode() == "baked", 240, 0.1))
         self.deployed = True
@@ -194,6 +202,11 @@ class Bench:
                     total += sum(len(chunk) for chunk in answer.iter_raw())
         return total
 
+    def builds(self) -> Iterator[Row]:
+        """Sources that were never built before, uploaded to `POST /api/v1/build`. The log of each says what the
+        compiler took; its CPU and memory are the same on a busy machine."""
+        yield from builds.rows(self.machine, self.workspace, self.page, text)
+
     def push(self) -> Iterator[Row]:
         """Images: to a registry on this machine and back, and from there to a first answer. The machine knows the
         component: where it does not, it takes the seconds that compiling to machine code takes."""
@@ -211,7 +224,7 @@ class Bench:
         before = self.resident()
         for number in range(300):
             function = f"fn-bench{number:03d}"
-            files = {"app.py": HELLO.replace("NUMBER", str(number))}
+            files = {"app.py": text(number)}
             write_release(
                 self.machine.data, replace(live, function_id=function, mode="instant", files=files, component=None)
             )
@@ -250,7 +263,7 @@ def shown(load: Load) -> str:
     return f"{load.rate:.0f}/s, p50 {load.percentile(0.5):.1f} ms, p95 {load.percentile(0.95):.1f} ms{failed}"
 
 
-SECTIONS = ("draft", "deploy", "invoke", "push", "pages", "memory", "api")
+SECTIONS = ("draft", "deploy", "builds", "invoke", "push", "pages", "memory", "api")
 
 
 def main() -> None:
@@ -258,7 +271,7 @@ def main() -> None:
     options.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
     options.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     given = options.parse_args()
-    report: list[str] = []
+    report: dict[str, list[str]] = {}
     with Machine() as machine:
         os.environ.update(FAASWEB_DATA=str(machine.data), DJANGO_SETTINGS_MODULE="faasweb.settings")
         import django
@@ -267,21 +280,25 @@ def main() -> None:
         bench = Bench(machine)
         for name in given.sections or SECTIONS:
             section: Callable[[], Iterator[Row]] = getattr(bench, name)
-            report.append(f"\n## {name}\n\n{inspect.getdoc(section)}\n\n| what | measured | aim |\n|---|---|---|")
-            print(report[-1], flush=True)  # noqa: T201
+            lines = [f"{name}\n\n{inspect.getdoc(section)}\n\n| what | measured | aim |\n|---|---|---|"]
+            print(f"\n## {lines[-1]}", flush=True)  # noqa: T201
             for row in section():
-                report.append(f"| {' | '.join(row)} |")
-                print(report[-1], flush=True)  # noqa: T201
+                lines.append(f"| {' | '.join(row)} |")
+                print(lines[-1], flush=True)  # noqa: T201
+            report[name] = lines
     if given.write:
         write(report)
 
 
-def write(report: Sequence[str]) -> None:
+def write(report: Mapping[str, Sequence[str]]) -> None:
+    target = ROOT / "docs" / "benchmarks.md"
     today = datetime.datetime.now(datetime.UTC).date()
     machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.platform()}"
     head = f"# Benchmarks\n\nMeasured by `make bench` on {today}: {machine}, Python {platform.python_version()}.\n"
     note = "The client runs on the same cores. Each line goes through the real address of one `manage.py up`.\n"
-    (ROOT / "docs" / "benchmarks.md").write_text(head + note + "\n".join(report) + "\n")
+    before = {part.partition("\n")[0]: part.rstrip() for part in target.read_text().split("\n## ")[1:]}
+    now = before | {name: "\n".join(lines) for name, lines in report.items()}
+    target.write_text(head + note + "".join(f"\n## {now[name]}\n" for name in SECTIONS if name in now))
 
 
 if __name__ == "__main__":
