@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -13,6 +14,9 @@ from faasweb.domain.quantities import amount, is_amount
 
 SHIM_MB = 256  # what a pod needs beside the function's own memory; the earlier system gave 500 Mi to 256 MB
 RESOURCES = ("cpu_limit", "memory_limit", "cpu_request", "memory_request")
+REPLICAS_LIMIT = 1000
+SCHEDULING_LIMIT = 20_000  # characters of tolerations, or of an affinity, as JSON; they are kept in an annotation
+SCHEDULING_DEPTH = 20
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?\Z")
@@ -76,6 +80,12 @@ class AppOptions:
                 raise _over_limit(request, getattr(self, request), limit, getattr(self, limit))
         if self.autoscaling is False:
             _check_replicas(self.replicas)
+        if self.replicas is not None and self.replicas > REPLICAS_LIMIT:
+            raise InvalidInput(
+                f"replicas is at most {REPLICAS_LIMIT:,}, not {str(self.replicas)[:60]}.", field="replicas"
+            )
+        _check_scheduling(self.tolerations, "custom_tolerations")
+        _check_scheduling(self.affinity, "custom_affinity")
         _check(_SUBDOMAIN, self.service_account, "service_account", "the name of a service account")
         _check(_LABEL, self.executor, "executor", "the name of a SpinAppExecutor")
         for name in self.pull_secrets or ():
@@ -213,6 +223,23 @@ def _check_replicas(replicas: int | None) -> None:
 def _over_limit(request: str, wanted: str, limit: str, most: str) -> InvalidInput:
     message = f"{request} {wanted!r} is more than {limit} {most!r}: give a higher limit, or request less."
     return InvalidInput(message, field=request, value=wanted)
+
+
+def _check_scheduling(value: object, name: str) -> None:
+    level = [value]
+    for _depth in range(SCHEDULING_DEPTH):
+        level = [child for item in level for child in _children(item)]
+    if level or len(json.dumps(value)) > SCHEDULING_LIMIT:
+        message = (
+            f"{name} is nested too deep or longer than {SCHEDULING_LIMIT:,} characters: leave out what is not needed."
+        )
+        raise InvalidInput(message, field=name)
+
+
+def _children(item: object) -> list[object]:
+    if isinstance(item, Mapping):
+        return list(item.values())
+    return list(item) if isinstance(item, Sequence) and not isinstance(item, str) else []
 
 
 def _check(pattern: re.Pattern[str], value: str | None, name: str, meaning: str) -> None:

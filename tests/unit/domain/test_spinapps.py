@@ -94,6 +94,22 @@ def test_what_kubernetes_would_refuse_is_refused_with_its_field(field, spec):
     assert refused.value.details["field"] == field
 
 
+def test_options_that_no_cluster_could_hold_are_refused_with_their_field():
+    deep: dict[str, object] = {}
+    for _level in range(900):
+        deep = {"a": deep}
+    for field, options in {
+        "replicas": {"replicas": 10**30},
+        "custom_affinity": {"affinity": deep},
+        "custom_tolerations": {"tolerations": [{"key": "a" * 50}] * 1000},
+    }.items():
+        with pytest.raises(InvalidInput) as caught:
+            asking(**options).checked()
+        assert caught.value.details["field"] == field
+        assert len(caught.value.message) < 300
+    assert asking(affinity=manifests.SPOT_PREFERENCE, tolerations=[manifests.SPOT_TOLERATION], replicas=1000).checked()
+
+
 def test_a_namespace_that_can_not_exist_is_not_found():
     with pytest.raises(NamespaceMissing) as refused:
         replace(GREET, namespace="No Such").checked()
