@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
@@ -13,9 +12,9 @@ from consoles.api.docs import LocalSwagger
 from consoles.api.root import readyz
 from consoles.builder.api import api
 from consoles.builder.errors import refused
+from consoles.builder.openapi import PREFIX, description
 from consoles.http import json_answer, json_text
 
-PREFIX = "/api/v1/"
 _swagger = LocalSwagger({"validatorUrl": None, "docExpansion": "list", "defaultModelsExpandDepth": 0})
 
 
@@ -44,9 +43,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _described() -> bytes:
-    schema: dict[str, Any] = dict(api.get_openapi_schema(path_prefix=PREFIX))
-    schema["servers"] = [{"url": "/", "description": "This service"}]
-    return json_text(schema)
+    return json_text(description())
 
 
 urlpatterns = [
