@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import boto3
 import pytest
 from hypothesis import settings
 
@@ -17,6 +18,12 @@ def django_db_modify_db_settings(tmp_path_factory):
 
     test = settings.DATABASES["default"].setdefault("TEST", {})
     test["NAME"] = str(tmp_path_factory.mktemp("django") / "django.db")
+
+
+@pytest.fixture(scope="session")
+def aws_session():
+    """Clients of one session share what they read of the services, which takes ten times as long as all else."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")
 
 
 @pytest.fixture(scope="session")

@@ -38,11 +38,9 @@ HOSTILE = [
 
 
 @pytest.fixture
-def s3(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "testing")
+def s3(aws_session):
     with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
+        client = aws_session.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket="code")
         yield client
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from moto import mock_aws
@@ -30,12 +29,10 @@ def sqlite_table(tmp_path: Path) -> Iterator[SqliteTable]:
 
 
 @pytest.fixture
-def dynamodb_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+def dynamodb_client(aws_session: Any) -> Iterator[Any]:
     with mock_aws():
         config = Config(retries={"max_attempts": 0})
-        yield boto3.client("dynamodb", region_name="ap-northeast-2", config=config)
+        yield aws_session.client("dynamodb", region_name="ap-northeast-2", config=config)
 
 
 @pytest.fixture
