@@ -157,6 +157,38 @@ def test_cors_holds_for_every_answer(ada, listed, embedded, monkeypatch):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("trouble", "status"),
+    [
+        (RuntimeError("a defect"), 500),
+        (errors.ClusterRefused("The cluster refused."), 502),
+        (errors.Unavailable("The storage does not answer."), 503),
+        (errors.TimedOut("No answer in time."), 504),
+    ],
+)
+def test_cors_holds_for_what_goes_wrong_behind_the_api_too(ada, listed, embedded, monkeypatch, trouble, status):
+    def broken(*_args):
+        raise trouble
+
+    monkeypatch.setattr(type(embedded.platform.workspaces.repository), "list", broken)
+
+    answer = ada.get("/api/workspaces", headers={"origin": ORIGIN})
+
+    assert (answer.status_code, allowed_origin(answer)) == (status, ORIGIN)
+    assert set(answer.json()["error"]) == {"code", "message", "details"}
+
+
+@pytest.mark.django_db
+def test_cors_holds_for_a_body_over_the_limit_and_a_foreign_host(ada, listed, embedded, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE, settings.ALLOWED_HOSTS = 100, ["localhost"]
+    large = ada.post("/api/workspaces", {"name": "x" * 200}, headers={"origin": ORIGIN})
+    foreign = ada.get("/api/workspaces", headers={"origin": ORIGIN, "host": "elsewhere.example"})
+
+    assert [large.status_code, foreign.status_code] == [413, 400]
+    assert [allowed_origin(large), allowed_origin(foreign)] == [ORIGIN, ORIGIN]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("origin", ["https://evil.example", "https://www.example.com.evil", "null"])
 def test_pages_of_other_origins_may_not_read(ada, listed, origin):
     answer = ada.get("/api/workspaces", headers={"origin": origin})

@@ -246,7 +246,8 @@ def test_the_edge_keeps_the_apis_promises_about_errors_and_cors(caller, embedded
     assert_error(answers[3], 404, "NOT_FOUND")
 
 
-def test_a_defect_on_the_edge_is_logged_and_tells_nothing(caller, embedded, workspace, monkeypatch, caplog):
+def test_a_defect_on_the_edge_is_logged_and_tells_nothing(caller, embedded, workspace, monkeypatch, caplog, settings):
+    settings.CORS_ORIGINS = ["https://www.example.com"]
     function = embedded.deployed(workspace)
 
     async def broken(*_args, **_more):
@@ -254,9 +255,10 @@ def test_a_defect_on_the_edge_is_logged_and_tells_nothing(caller, embedded, work
 
     monkeypatch.setattr(embedded.runtime, "invoke", broken)
 
-    answer = caller.call("POST", invoke_path(function), json={})
+    answer = caller.call("POST", invoke_path(function), json={}, headers={"origin": "https://www.example.com"})
 
     error = assert_error(answer, 500, "EXECUTION_ERROR")
+    assert answer.headers["access-control-allow-origin"] == "https://www.example.com"
     assert answer.headers["x-request-id"] in error["message"]
     assert "secret" not in answer.text
     assert "secret of the house" in caplog.text
