@@ -152,8 +152,8 @@ def test_files_of_this_machine_are_not_seen(toolchain, typed):
 
 def test_a_worker_that_died_is_replaced(toolchain):
     completed(toolchain, "util.")
-    toolchain._completer._worker._process.kill()
-    toolchain._completer._worker._process.wait()
+    toolchain._completer._kept.worker._process.kill()
+    toolchain._completer._kept.worker._process.wait()
     assert completed(toolchain, "util.") == ["greet"]
 
 

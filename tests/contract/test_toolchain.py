@@ -215,14 +215,14 @@ def test_checking_again_and_again_needs_no_more_memory(toolchain):
     sizes = []
     for number in range(24):
         toolchain.check(Source.single(f"{HEAD}x = {number}\n{HANDLER}"))
-        sizes.append(psutil.Process(toolchain._mypy._worker._process.pid).memory_info().rss >> 20)
+        sizes.append(psutil.Process(toolchain._mypy._kept.worker._process.pid).memory_info().rss >> 20)
     assert max(sizes) - sizes[3] < 60
 
 
 def test_a_worker_that_dies_is_replaced(toolchain):
     toolchain.check(Source.single(HEAD + HANDLER))
-    toolchain._mypy._worker._process.kill()
-    toolchain._mypy._worker._process.wait()
+    toolchain._mypy._kept.worker._process.kill()
+    toolchain._mypy._kept.worker._process.wait()
     assert found(toolchain, HEAD + HANDLER) == []
 
 

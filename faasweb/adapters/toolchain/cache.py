@@ -7,7 +7,6 @@ whole or absent; what was damaged later is noticed by its digest and built again
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from faasweb.adapters.toolchain.disk import make_room, turn
 from faasweb.adapters.toolchain.work import work_folder
 from faasweb.domain.builds import BUILD_DEADLINE
 from faasweb.domain.errors import Unavailable
@@ -66,7 +66,7 @@ class BuildCache:
         shutil.rmtree(entry, ignore_errors=True)  # damaged, or it would have been used
         unfinished.rename(entry)
         os.utime(entry)
-        self._evict()
+        make_room(_entries(self.folder), self.size_limit, self.in_use_s)
         return Component(entry / WASM, f"sha256:{digest}", size)
 
     @contextlib.contextmanager
@@ -74,23 +74,9 @@ class BuildCache:
         """Two builds of one key take turns, so that the second finds what the first made. Raises Unavailable."""
         locks = self.folder / ".locks"
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (locks / str(int(key[:8], 16) % LOCKS)).open("w") as file:
-            deadline = time.monotonic() + wait_s
-            while not _lock(file.fileno()):
-                if time.monotonic() > deadline:
-                    raise Unavailable("Another build of this source is still running; try again in a moment.")
-                time.sleep(0.1)
+        busy = Unavailable("Another build of this source is still running; try again in a moment.")
+        with turn(locks / str(int(key[:8], 16) % LOCKS), time.monotonic() + wait_s, busy):
             yield
-
-    def _evict(self) -> None:
-        """Remove what was not used for longest until the rest fits; nothing that may be in use."""
-        entries = sorted(_entries(self.folder))
-        total = sum(size for _, size, _ in entries)
-        for used, size, entry in entries:
-            if total <= self.size_limit or used > time.time() - self.in_use_s:
-                return
-            shutil.rmtree(entry, ignore_errors=True)
-            total -= size
 
 
 def _entries(folder: Path) -> Iterator[tuple[float, int, Path]]:
@@ -99,14 +85,6 @@ def _entries(folder: Path) -> Iterator[tuple[float, int, Path]]:
         with contextlib.suppress(OSError):
             if not entry.name.startswith("."):
                 yield entry.stat().st_mtime, (entry / WASM).stat().st_size, entry
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _digest(path: Path) -> tuple[str, int]:

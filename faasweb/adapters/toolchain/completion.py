@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import threading
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faasweb.adapters.toolchain.environment import site_packages
-from faasweb.adapters.toolchain.json_worker import JsonWorker, WorkerCrashed
+from faasweb.adapters.toolchain.json_worker import JsonWorker, KeptWorker, WorkerCrashed
 from faasweb.domain.errors import TimedOut
 from faasweb.domain.source import Source
 from faasweb.ports import Completion
@@ -34,8 +33,7 @@ class Completer:
         self._cache = cache
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._worker: JsonWorker | None = None
-        atexit.register(self.close)
+        self._kept = KeptWorker(self._start, REQUESTS_PER_WORKER)
 
     def complete(
         self, source: Source, path: str, line: int, column: int, packages: Path | None = None
@@ -54,15 +52,13 @@ class Completer:
 
     def close(self) -> None:
         """End the worker. The next request starts another one."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.close()
+        self._kept.close()
 
     def _asked(self, source: Source, path: str, line: int, column: int, packages: Path | None) -> list[Completion]:
         files = {name: text for name, text in source.files.items() if name.endswith(".py")}
         if path not in files:
             return []
-        worker = self._healthy_worker()
+        worker = self._kept.healthy()
         patience = self._timeout_s if worker.asked else START_S
         place = {"path": path, "line": line, "column": column}
         answer = worker.ask({"files": files, **place, "packages": str(packages or ""), "limit": LIMIT}, patience)
@@ -70,17 +66,13 @@ class Completer:
             log.info("no completions: %s", answer["error"])
         return [_completion(item) for item in answer.get("items", [])]
 
-    def _healthy_worker(self) -> JsonWorker:
-        worn_out = self._worker is not None and self._worker.asked >= REQUESTS_PER_WORKER
-        if self._worker is None or worn_out or not self._worker.alive:
-            self.close()
-            home = self._cache / "completion" / self._environment.name
-            sdk = home / "sdk"
-            sdk.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with contextlib.suppress(FileExistsError):
-                (sdk / "spin_sdk").symlink_to(site_packages(self._environment) / "spin_sdk")
-            self._worker = JsonWorker(self._python, self._cache, WORKER, str(sdk), str(home / "parsed"))
-        return self._worker
+    def _start(self) -> JsonWorker:
+        home = self._cache / "completion" / self._environment.name
+        sdk = home / "sdk"
+        sdk.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            (sdk / "spin_sdk").symlink_to(site_packages(self._environment) / "spin_sdk")
+        return JsonWorker(self._python, self._cache, WORKER, str(sdk), str(home / "parsed"))
 
 
 def _completion(item: dict[str, Any]) -> Completion:

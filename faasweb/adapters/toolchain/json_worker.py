@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -10,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -89,3 +90,29 @@ class JsonWorker:
             self._process.kill()
         self._process.wait()
         shutil.rmtree(self.work, ignore_errors=True)
+
+
+class KeptWorker:
+    """A worker for as long as it is well: started when it is needed, another one after ``most`` requests.
+
+    A process that was forked starts one of its own. One caller at a time.
+    """
+
+    def __init__(self, start: Callable[[], JsonWorker], most: int) -> None:
+        self._start = start
+        self._most = most
+        self.worker: JsonWorker | None = None
+        atexit.register(self.close)
+
+    def healthy(self) -> JsonWorker:
+        worn_out = self.worker is not None and self.worker.asked >= self._most
+        if self.worker is None or worn_out or not self.worker.alive:
+            self.close()
+            self.worker = self._start()
+        return self.worker
+
+    def close(self) -> None:
+        """End the worker. It starts again when it is needed."""
+        worker, self.worker = self.worker, None
+        if worker is not None:
+            worker.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import shutil
 import tempfile
@@ -10,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from faasweb.adapters.toolchain.json_worker import JsonWorker, WorkerCrashed
+from faasweb.adapters.toolchain.json_worker import JsonWorker, KeptWorker, WorkerCrashed
 from faasweb.domain.errors import TimedOut, Unavailable
 
 WORKER = Path(__file__).with_name("mypy_worker.py")
@@ -33,8 +32,7 @@ class MypyProcess:
         self._cache = cache
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._worker: JsonWorker | None = None
-        atexit.register(self.close)
+        self._kept = KeptWorker(lambda: self._start(self._seed()), CHECKS_PER_WORKER)
 
     def run(self, files: Mapping[str, str], packages: Path | None = None) -> str:
         """mypy's JSON lines about these files. Raises TimedOut, WorkerCrashed, Unavailable.
@@ -46,7 +44,7 @@ class MypyProcess:
         if not self._lock.acquire(timeout=self._timeout_s * 2):
             raise Unavailable("The type checker is busy; try again in a moment.")
         try:
-            return _said(self._healthy_worker().ask(request, timeout_s))
+            return _said(self._kept.healthy().ask(request, timeout_s))
         except (TimedOut, WorkerCrashed):
             self.close()
             raise
@@ -55,16 +53,7 @@ class MypyProcess:
 
     def close(self) -> None:
         """End the worker. The next check starts another one."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.close()
-
-    def _healthy_worker(self) -> JsonWorker:
-        worn_out = self._worker is not None and self._worker.asked >= CHECKS_PER_WORKER
-        if self._worker is None or worn_out or not self._worker.alive:
-            self.close()
-            self._worker = self._start(self._seed())
-        return self._worker
+        self._kept.close()
 
     def _start(self, seed: Path) -> JsonWorker:
         return JsonWorker(self._python, self._cache, WORKER, str(seed))

@@ -8,7 +8,6 @@ is kept in ``<cache>/downloads``.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from faasweb.adapters.toolchain.disk import make_room, turn
 from faasweb.adapters.toolchain.installation import PHASE, Installer
 from faasweb.adapters.toolchain.packing import Unusable, examine, pack
 from faasweb.adapters.toolchain.requirements import FILE, Refused, read_requirements
@@ -151,26 +151,13 @@ class Sites:
         """One installation at a time: they share what was downloaded, and two of one set need not both work."""
         (self._folder / "wanted").mkdir(parents=True, exist_ok=True, mode=0o700)
         self.installer.downloads.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self._folder / ".lock").open("w") as file:
-            waiting = False
-            while not _lock(file.fileno()):
-                if time.monotonic() > deadline:
-                    raise TimedOut("Other packages are still being installed; try again in a moment.")
-                if not waiting:
-                    say(PHASE, "Waiting for another installation.")
-                waiting = True
-                time.sleep(0.05)
+        busy = TimedOut("Other packages are still being installed; try again in a moment.")
+        with turn(self._folder / ".lock", deadline, busy, lambda: say(PHASE, "Waiting for another installation.")):
             yield
 
     def _make_room(self) -> None:
         """Remove sets that were not used for longest; downloads can all be had again."""
-        entries = sorted(self._entries())
-        total = sum(size for _, size, _ in entries)
-        for used, size, folder in entries:
-            if total <= self.size_limit or used > time.time() - self.in_use_s:
-                break
-            shutil.rmtree(folder, ignore_errors=True)
-            total -= size
+        make_room(self._entries(), self.size_limit, self.in_use_s)
         for pointer in (self._folder / "wanted").iterdir():
             if not (self._folder / pointer.read_text() / "site.json").exists():
                 pointer.unlink()
@@ -186,14 +173,6 @@ class Sites:
 
 def _wanted(source: Source) -> list[str]:
     return read_requirements(source.files.get(FILE, ""))
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _size(folder: Path) -> int:
