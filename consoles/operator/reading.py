@@ -10,6 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from consoles.http import ConsoleRequest
 from faasweb.domain.access import Actor
@@ -21,12 +22,26 @@ else:  # generic only for the type checker
     AnyAdmin = ModelAdmin
     AnyForm = ModelForm
 
+# Names of groups and tables: those of a model are kept in migrations, which know one language only.
+NAMES = {
+    "accounts": _("Access"),
+    "auth": _("People"),
+    "django_q": _("Queue"),
+    "ApiToken": _("API tokens"),
+    "AuditRecord": _("Audit records"),
+    "Membership": _("Memberships"),
+    "OrmQ": _("Queued tasks"),
+    "Failure": _("Failed tasks"),
+    "Success": _("Successful tasks"),
+    "Schedule": _("Scheduled tasks"),
+}
+
 
 class Table(AnyAdmin):
     """A table under its plain name."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        title = capfirst(self.opts.verbose_name_plural)
+        title = NAMES.get(self.opts.object_name or "") or capfirst(self.opts.verbose_name_plural)
         answer = super().changelist_view(request, {"title": title, **(extra_context or {})})
         return cast("TemplateResponse", answer)
 

@@ -13,6 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from consoles.operator import pages, people, queues
+from consoles.operator.reading import NAMES
 from faasweb.domain.errors import NotAllowed
 
 PAGES = [
@@ -65,8 +66,9 @@ class OperatorSite(AdminSite):
         """The platform's pages first, then the tables."""
         apps = super().get_app_list(request, app_label)
         for app in apps:
-            if app["app_label"] == "auth":
-                app["name"] = _("People")
+            app["name"] = NAMES.get(app["app_label"], app["name"])
+            for model in app["models"]:
+                model["name"] = NAMES.get(model["object_name"], model["name"])
         return apps if app_label else [_platform_entry(), *apps]
 
 

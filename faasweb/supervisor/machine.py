@@ -7,7 +7,7 @@ from pathlib import Path
 from faasweb.supervisor import checks
 from faasweb.supervisor.front import wait_until_healthy
 from faasweb.supervisor.keeper import keep
-from faasweb.supervisor.parts import LOOPBACK, Machine, Part, builder_alone, everything
+from faasweb.supervisor.parts import LOOPBACK, ROOT, Machine, Part, builder_alone, everything
 from faasweb.supervisor.status import status_path
 from faasweb.supervisor.supervisor import Supervisor
 from faasweb.supervisor.terminal import Terminal
@@ -82,7 +82,9 @@ def greeting(here: Machine, link: str | None) -> str:
     if link:
         lines.append(f"  Sign in once with  {link}")
     else:
-        lines.append("  Sign in            with your password, or a link from `manage.py sign_in_link operator`")
+        lines.append(
+            f"  Sign in            with your password, or by a link: {_python()} manage.py sign_in_link operator"
+        )
     lines.append("  API token          sign in, then open your account (top right)")
     if here.builder_port:
         lines.append(f"  Builder Service    http://{LOOPBACK}:{here.builder_port}/")
@@ -92,3 +94,9 @@ def greeting(here: Machine, link: str | None) -> str:
             "  Functions          can run when the lines marked `prepare` say so; the first time takes minutes"
         )
     return "\n".join([*lines, "  Stop               Ctrl-C", ""])
+
+
+def _python() -> str:
+    """This Python, as somebody types it who stands in our folder."""
+    python = Path(sys.executable)
+    return str(python.relative_to(ROOT) if python.is_relative_to(ROOT) else python)

@@ -305,3 +305,12 @@ def test_the_system_page_says_what_is_wrong_and_how_large_things_are(browser: Cl
     assert "faasweb.db" in page
     assert "killed by SIGKILL" in page
     assert "wasmtime" in page
+
+
+def test_groups_and_tables_have_names_in_every_language(browser: Client):
+    names = {"ko": ("접근 권한", "감사 기록", "예약된 작업"), "ja": ("アクセス", "監査記録", "予定されたタスク")}
+    for language, (group, table, own) in names.items():
+        browser.cookies["django_language"] = language
+        page = browser.get("/operator/").content.decode()
+        assert (group in page, table in page) == (True, True)
+        assert own in browser.get("/operator/django_q/schedule/").content.decode()
