@@ -26,6 +26,7 @@ def toolchain():
     cache = cache_folder()
     prepare_environment(cache, REQUIREMENTS, lambda line: None)
     toolchain = SpinToolchain(cache)
+    toolchain._completer._timeout_s = 30.0  # a machine may have much else to do
     yield toolchain
     toolchain.close()
 
