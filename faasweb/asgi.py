@@ -5,7 +5,9 @@ short list `settings.EDGE_MIDDLEWARE`; everything else runs as WSGI on a few thr
 Django under ASGI hops to a thread for each synchronous middleware: ten of them cost nine tenths of the speed.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import django
@@ -25,6 +27,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "faasweb.settings")
 django.setup(set_prefix=False)
 
 
+@contextlib.contextmanager
+def middleware(entries: Sequence[str]) -> Iterator[None]:
+    """For a handler with a list of its own. Django reads `settings.MIDDLEWARE` only, and only there, once."""
+    everything = settings.MIDDLEWARE
+    settings.MIDDLEWARE = entries
+    try:
+        yield
+    finally:
+        settings.MIDDLEWARE = everything
+
+
 class EdgeHandler(ASGIHandler):
     """Django's ASGI handler with the middleware of `settings.EDGE_MIDDLEWARE`."""
 
@@ -36,13 +49,9 @@ class EdgeHandler(ASGIHandler):
         await self.handle(scope, receive, send)
 
     def load_middleware(self, is_async: bool = False) -> None:
-        """Load the edge's list. Django reads `settings.MIDDLEWARE` and nothing else, and only here, once."""
-        everything = settings.MIDDLEWARE
-        settings.MIDDLEWARE = settings.EDGE_MIDDLEWARE
-        try:
+        """Load the edge's list."""
+        with middleware(settings.EDGE_MIDDLEWARE):
             super().load_middleware(is_async)
-        finally:
-            settings.MIDDLEWARE = everything
 
 
 def _spare_the_edge() -> None:

@@ -19,13 +19,9 @@ class BuilderHandler(WSGIHandler):
     """Django with the middleware of `settings.BUILDER_MIDDLEWARE`, which also chooses the addresses."""
 
     def load_middleware(self, is_async: bool = False) -> None:
-        """Load the Builder Service's list. Django reads `settings.MIDDLEWARE` and nothing else, and only here, once."""
-        everything = settings.MIDDLEWARE
-        settings.MIDDLEWARE = settings.BUILDER_MIDDLEWARE
-        try:
+        """Load the Builder Service's list."""
+        with asgi.middleware(settings.BUILDER_MIDDLEWARE):
             super().load_middleware(is_async)
-        finally:
-            settings.MIDDLEWARE = everything
 
 
 class BuilderRouter(Router):

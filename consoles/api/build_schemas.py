@@ -73,14 +73,17 @@ class TasksOut(Schema):
         return {"workspace_id": workspace_id, "tasks": tasks, "count": len(tasks)}
 
 
-class PushIn(Schema):
-    """``s3_source_path`` is what a build answered; its task must have been made in ``workspace_id``."""
-
-    workspace_id: str
+class PushToIn(Schema):
     registry_url: str | None = None
     username: str | None = None
     password: str | None = None
     tag: str | None = None
+
+
+class PushIn(PushToIn):
+    """``s3_source_path`` is what a build answered; its task must have been made in ``workspace_id``."""
+
+    workspace_id: str
     app_dir: str | None = None
     s3_source_path: str | None = None
 

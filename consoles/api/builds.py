@@ -6,13 +6,13 @@ from django.core.files import File as DjangoFile
 from django.http import HttpResponse
 from ninja import File, Form, Router, Schema, Status, UploadedFile
 
-from consoles.api.build_schemas import BuildOut, PushIn, TaskOut, TasksOut
+from consoles.api.build_schemas import BuildOut, PushIn, PushToIn, TaskOut, TasksOut
 from consoles.api.doors import actor_of, allow, build_at, enter
 from consoles.http import ConsoleRequest, json_answer
 from faasweb.domain import names
 from faasweb.domain.access import Need
 from faasweb.domain.archives import ARCHIVE_LIMIT
-from faasweb.domain.builds import Build
+from faasweb.domain.builds import Build, PushTarget
 from faasweb.domain.errors import InvalidInput, TooLarge
 from faasweb.domain.ids import DEFAULT_WORKSPACE, short_id
 from faasweb.domain.source import Source
@@ -66,13 +66,7 @@ def push(request: ConsoleRequest, body: PushIn) -> Status[BuildOut]:
         raise InvalidInput("That source belongs to another workspace.", field="s3_source_path")
     if before.origin:
         raise InvalidInput("That task pulled an image: there is no source to push.", field="s3_source_path")
-    source = request.platform.deployments.releases.source(before.code_key)
-    filename = before.code_key.rpartition("/")[2]
-    images = request.platform.images
-    target = images.push_target(source, body.registry_url, body.tag, body.username, body.password)
-    started = request.platform.builds.submit(
-        actor_of(request), before.workspace_id, before.app_name, source, filename, target
-    )
+    started = pushed_again(request, before, body)
     return Status(202, BuildOut(task_id=started.id, status="pending", message="Push task created", source_s3_path=None))
 
 
@@ -101,8 +95,7 @@ def _submit(request: ConsoleRequest, body: BuildIn, file: UploadedFile, to: Buil
         _enter_workspace(request, workspace_id)
         return request.platform.builds.reject(actor_of(request), workspace_id, app_name, exc.message)
     _enter_workspace(request, workspace_id)
-    images = request.platform.images
-    target = images.push_target(source, to.registry_url, to.tag, to.username, to.password) if to else None
+    target = target_of(request, to, source) if to else None
     return request.platform.builds.submit(actor_of(request), workspace_id, app_name, source, filename, target)
 
 
@@ -117,6 +110,20 @@ def _enter_workspace(request: ConsoleRequest, workspace_id: str) -> None:
 def _accepted(request: ConsoleRequest, build: Build, message: str) -> Status[BuildOut]:
     path = request.platform.builds.source_location(build)
     return Status(202, BuildOut(task_id=build.id, status="pending", message=message, source_s3_path=path))
+
+
+def target_of(request: ConsoleRequest, to: BuildAndPushIn | PushToIn, source: Source) -> PushTarget:
+    return request.platform.images.push_target(source, to.registry_url, to.tag, to.username, to.password)
+
+
+def pushed_again(request: ConsoleRequest, before: Build, to: PushToIn) -> Build:
+    """A build of the source that ``before`` was made of."""
+    source = request.platform.deployments.releases.source(before.code_key)
+    filename = before.code_key.rpartition("/")[2]
+    target = target_of(request, to, source)
+    return request.platform.builds.submit(
+        actor_of(request), before.workspace_id, before.app_name, source, filename, target
+    )
 
 
 def read_upload(file: UploadedFile) -> tuple[str, Source]:

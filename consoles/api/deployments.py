@@ -28,12 +28,7 @@ OPTION_NAMES = {
 }
 
 
-class DeployIn(Schema):
-    """Accounts, limits, replicas, tolerations and the like take effect where functions run on Kubernetes.
-
-    What is not given, or null, stays as it is deployed; before that, as this installation has it.
-    """
-
+class AppIn(Schema):
     namespace: str = Field(min_length=1)
     image_ref: str = Field(min_length=1)
     app_name: str | None = None
@@ -48,6 +43,19 @@ class DeployIn(Schema):
     use_spot: bool | None = None
     custom_tolerations: list[dict[str, Any]] | None = None
     custom_affinity: dict[str, Any] | None = None
+
+    @property
+    def options(self) -> AppOptions:
+        """Those that are in the request: a default that nobody wrote is no choice."""
+        given = {name: value for name in self.model_fields_set if (value := getattr(self, name)) is not None}
+        return AppOptions.named({OPTION_NAMES.get(name, name): value for name, value in given.items()})
+
+
+class DeployIn(AppIn):
+    """Accounts, limits, replicas, tolerations and the like take effect where functions run on Kubernetes.
+
+    What is not given, or null, stays as it is deployed; before that, as this installation has it.
+    """
 
 
 class DeployOut(Schema):
@@ -72,7 +80,7 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
     """
     function, build, image = _find(request, body)
     apps = request.platform.apps
-    deployment = apps.settled(apps.begin(actor_of(request), function, build, image, _options(body)))
+    deployment = apps.settled(apps.begin(actor_of(request), function, build, image, body.options))
     if deployment.error == NamespaceMissing.of(body.namespace).message:  # the cluster behind it has said so
         raise NamespaceMissing.of(body.namespace)
     function = request.platform.functions.get(function.ref)
@@ -83,19 +91,13 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
         service_name=function.app_name if live else None,
         service_status="found" if live else "pending" if deployment.error is None else "not_found",
         endpoint=endpoint_of(request, function) if live else None,
-        enable_autoscaling=_either(deployment.options.autoscaling, apps.defaults.autoscaling),
-        use_spot=_either(deployment.options.use_spot, apps.defaults.use_spot),
+        enable_autoscaling=chosen_or(deployment.options.autoscaling, apps.defaults.autoscaling),
+        use_spot=chosen_or(deployment.options.use_spot, apps.defaults.use_spot),
         error=deployment.error,
     )
 
 
-def _options(body: DeployIn) -> AppOptions:
-    """Those that are in the request: a default that nobody wrote is no choice."""
-    given = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
-    return AppOptions.named({OPTION_NAMES.get(name, name): value for name, value in given.items()})
-
-
-def _either(chosen: bool | None, default: bool) -> bool:
+def chosen_or(chosen: bool | None, default: bool) -> bool:
     return default if chosen is None else chosen
 
 

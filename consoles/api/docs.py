@@ -23,7 +23,7 @@ class LocalSwagger(Swagger):
         return reverse("openapi")
 
 
-_swagger = LocalSwagger({"validatorUrl": None, "docExpansion": "list", "defaultModelsExpandDepth": 0})
+swagger = LocalSwagger({"validatorUrl": None, "docExpansion": "list", "defaultModelsExpandDepth": 0})
 
 
 @require_safe
@@ -33,7 +33,7 @@ def openapi(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    return _swagger.render_page(request, api)
+    return swagger.render_page(request, api)
 
 
 @require_safe

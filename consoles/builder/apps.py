@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import Router
 
-from consoles.api.deployments import DeployOut, endpoint_of
+from consoles.api.deployments import DeployOut, chosen_or, endpoint_of
 from consoles.api.doors import actor_of
 from consoles.api.scaffold import ScaffoldOut, scaffolded
 from consoles.builder.schemas import DeployIn, ScaffoldIn
@@ -32,8 +32,8 @@ def deploy(request: ConsoleRequest, body: DeployIn) -> DeployOut:
         service_name=placed.app_name,
         service_status=placed.service_status,
         endpoint=_endpoint(request, placed),
-        enable_autoscaling=apps.defaults.autoscaling if options.autoscaling is None else options.autoscaling,
-        use_spot=apps.defaults.use_spot if options.use_spot is None else options.use_spot,
+        enable_autoscaling=chosen_or(options.autoscaling, apps.defaults.autoscaling),
+        use_spot=chosen_or(options.use_spot, apps.defaults.use_spot),
         error=None,
     )
 

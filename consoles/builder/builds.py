@@ -9,15 +9,14 @@ from ninja import File, Form, Query, Router, Status, UploadedFile
 from ninja.errors import ValidationError
 
 from consoles.api.build_schemas import BuildOut, TaskOut, TasksOut
-from consoles.api.builds import app_name_for, read_upload
+from consoles.api.builds import BuildAndPushIn, BuildIn, app_name_for, pushed_again, read_upload, target_of
 from consoles.api.doors import actor_of
 from consoles.api.wire import in_kst
-from consoles.builder.schemas import BuildAndPushIn, BuildIn, LogOut, PushIn
+from consoles.builder.schemas import LogOut, PushIn
 from consoles.http import ConsoleRequest, json_answer
-from faasweb.domain.builds import Build, PushTarget
+from faasweb.domain.builds import Build
 from faasweb.domain.errors import InvalidInput, NotFound
 from faasweb.domain.ids import DEFAULT_WORKSPACE
-from faasweb.domain.source import Source
 
 router = Router()
 LINES = 1000  # of a log, in one answer
@@ -90,12 +89,8 @@ def _submitted(request: ConsoleRequest, body: BuildIn, file: UploadedFile, push:
         filename, source = read_upload(file)
     except InvalidInput as exc:
         return builds.reject(actor_of(request), workspace_id, app_name, exc.message)
-    target = None if push is None else _target(request, push, source)
+    target = None if push is None else target_of(request, push, source)
     return builds.submit(actor_of(request), workspace_id, app_name, source, filename, target)
-
-
-def _target(request: ConsoleRequest, body: BuildAndPushIn | PushIn, source: Source) -> PushTarget:
-    return request.platform.images.push_target(source, body.registry_url, body.tag, body.username, body.password)
 
 
 def _workspace(text: str | None) -> str:
@@ -139,11 +134,7 @@ def _pushed(request: ConsoleRequest, body: PushIn, before: Build) -> Build:
         raise InvalidInput(
             "That task never had a source.", field="s3_source_path" if body.s3_source_path else "task_id"
         )
-    source = request.platform.deployments.releases.source(before.code_key)
-    filename = before.code_key.rpartition("/")[2]
-    target = _target(request, body, source)
-    app_name = before.app_name
-    return request.platform.builds.submit(actor_of(request), before.workspace_id, app_name, source, filename, target)
+    return pushed_again(request, before, body)
 
 
 def _folder(request: ConsoleRequest, build: Build) -> str:

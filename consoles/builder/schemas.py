@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ninja import Schema
 from pydantic import Field
 
+from consoles.api.build_schemas import PushToIn
+from consoles.api.deployments import AppIn
 from consoles.api.wire import Moment
-from faasweb.domain.ids import DEFAULT_WORKSPACE
-from faasweb.domain.spinapps import AppOptions, AppSpec
+from faasweb.domain.spinapps import AppSpec
 
 
-class BuildIn(Schema):
-    """An empty form field counts as absent."""
-
-    workspace_id: str = DEFAULT_WORKSPACE
-    app_name: str = ""
-
-
-class BuildAndPushIn(BuildIn):
-    """Without ``registry_url`` the image goes to this installation's registry, without a password by its own rights."""
-
-    registry_url: str = ""
-    username: str = ""
-    password: str = ""
-    tag: str = ""
-
-
-class PushIn(Schema):
+class PushIn(PushToIn):
     """``workspace_id``, and one of ``s3_source_path`` (as a build answered it) and ``task_id`` are needed."""
 
     workspace_id: str | None = None
     s3_source_path: str | None = None
     task_id: str | None = None
     app_dir: str | None = None
-    registry_url: str | None = None
-    username: str | None = None
-    password: str | None = None
-    tag: str | None = None
 
 
 class LogLineOut(Schema):
@@ -69,36 +48,9 @@ class ScaffoldIn(Schema):
     output_path: str | None = None
 
 
-class DeployIn(Schema):
+class DeployIn(AppIn):
     """What is left out stays as it is deployed; for a new app this installation's settings decide."""
-
-    namespace: str = Field(min_length=1)
-    image_ref: str = Field(min_length=1)
-    app_name: str | None = None
-    function_id: str | None = None
-    service_account: str | None = None
-    cpu_limit: str | None = None
-    memory_limit: str | None = None
-    cpu_request: str | None = None
-    memory_request: str | None = None
-    enable_autoscaling: bool | None = None
-    replicas: int | None = None
-    use_spot: bool | None = None
-    custom_tolerations: list[dict[str, Any]] | None = None
-    custom_affinity: dict[str, Any] | None = None
 
     @property
     def spec(self) -> AppSpec:
-        options = AppOptions(
-            service_account=self.service_account,
-            cpu_limit=self.cpu_limit,
-            memory_limit=self.memory_limit,
-            cpu_request=self.cpu_request,
-            memory_request=self.memory_request,
-            autoscaling=self.enable_autoscaling,
-            replicas=self.replicas,
-            use_spot=self.use_spot,
-            tolerations=self.custom_tolerations,
-            affinity=self.custom_affinity,
-        )
-        return AppSpec(self.namespace, self.app_name or "", self.image_ref, self.function_id, options)
+        return AppSpec(self.namespace, self.app_name or "", self.image_ref, self.function_id, self.options)

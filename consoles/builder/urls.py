@@ -8,14 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 
-from consoles.api.docs import LocalSwagger
+from consoles.api.docs import swagger
 from consoles.api.root import readyz
 from consoles.builder.api import api
 from consoles.builder.errors import refused
 from consoles.builder.openapi import PREFIX, description
 from consoles.http import json_answer, json_text
-
-_swagger = LocalSwagger({"validatorUrl": None, "docExpansion": "list", "defaultModelsExpandDepth": 0})
 
 
 @require_safe
@@ -30,7 +28,7 @@ def openapi(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    return _swagger.render_page(request, api)
+    return swagger.render_page(request, api)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -7,15 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import connections
-from django.db.utils import Error as DatabaseError
 
 from consoles.builder.start import check_settings
-from consoles.management.commands.up import migrate, this_machine
+from consoles.management.commands.up import migrate, starting, this_machine
 from consoles.schedules import begin_work
-from faasweb.domain.errors import FaaswebError
 from faasweb.supervisor import machine, servers
-from faasweb.supervisor.checks import CannotStart
 
 
 class Command(BaseCommand):
@@ -32,16 +28,9 @@ class Command(BaseCommand):
         here = replace(this_machine(), builder_port=0)
         if options["api_only"]:
             servers.become(servers.builder(here.bind, here.port), os.environ)
-        try:
+        with starting(self.stderr):
             lock = machine.claim_for_builder(here)
             if lock is not None and not settings.PRODUCTION:
                 migrate()
             begin_work()
-            connections.close_all()
-        except CannotStart as exc:
-            self.stderr.write(str(exc))
-            sys.exit(machine.CANNOT_START)
-        except (DatabaseError, FaaswebError, OSError) as exc:
-            self.stderr.write(f"The database can't be used: {exc}")
-            sys.exit(machine.CANNOT_START)
         sys.exit(machine.run_builder(here if lock is not None else replace(here, wasmhosts=0), lock))

@@ -1,11 +1,13 @@
 """`manage.py up`: everything on this machine, in one command."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, OutputWrapper
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseError
@@ -28,19 +30,26 @@ class Command(BaseCommand):
         here = this_machine()
         if here.builder_port:
             check_settings(is_local=not settings.PRODUCTION)
-        try:
+        with starting(self.stderr):
             lock = machine.claim(here)
             migrate()
             link = first_operator_link(here.address)
             begin_work()
-            connections.close_all()
-        except CannotStart as exc:
-            self.stderr.write(str(exc))
-            sys.exit(machine.CANNOT_START)
-        except (DatabaseError, FaaswebError, OSError) as exc:
-            self.stderr.write(f"The database can't be used: {exc}")
-            sys.exit(machine.CANNOT_START)
         sys.exit(machine.run(here, link, lock))
+
+
+@contextlib.contextmanager
+def starting(stderr: OutputWrapper) -> Iterator[None]:
+    """What has to be done before there are processes: what is in the way is said, and ends this one."""
+    try:
+        yield
+        connections.close_all()
+    except CannotStart as exc:
+        stderr.write(str(exc))
+        sys.exit(machine.CANNOT_START)
+    except (DatabaseError, FaaswebError, OSError) as exc:
+        stderr.write(f"The database can't be used: {exc}")
+        sys.exit(machine.CANNOT_START)
 
 
 def this_machine() -> Machine:
