@@ -72,7 +72,10 @@ class FunctionIn(CamelSchema):
 
 
 class FunctionChanges(CamelSchema):
-    """What is absent stays. null empties ``description``, ``invocationUrl`` and ``lastDeployed``."""
+    """What is absent stays. null empties ``description``, ``invocationUrl`` and ``lastDeployed``.
+
+    An ``invocationUrl`` that is the function's own address on this console changes nothing.
+    """
 
     name: Name | None = None
     code: Code | None = None
@@ -95,8 +98,11 @@ class FunctionChanges(CamelSchema):
     last_deployed: datetime | None = None
     status: FunctionStatus | None = None
 
-    def changes(self) -> Changes:
-        url = (self.invocation_url or "").strip()
+    def changes(self, served_at: str = "") -> Changes:
+        """``served_at`` is where this console serves the function: given back as an ``invocationUrl`` it is none."""
+        url, given = (self.invocation_url or "").strip(), self.model_fields_set
+        if url and _bare(url) == _bare(served_at):
+            url, given = "", given - {"invocation_url"}
         emptied = {
             "description": not self.description,
             "invocation_url": not url,
@@ -110,7 +116,7 @@ class FunctionChanges(CamelSchema):
             status=self.status,
             invocation_url=invocation_url(url, settings.INVOCATION_HOSTS) if url else None,
             last_deployed=None if self.last_deployed is None else as_utc(self.last_deployed),
-            clear=frozenset(name for name, empty in emptied.items() if empty and name in self.model_fields_set),
+            clear=frozenset(name for name, empty in emptied.items() if empty and name in given),
         )
 
     def _settings(self) -> SettingsChanges | None:
@@ -170,6 +176,10 @@ class FunctionOut(CamelSchema):
             "errors24h": usage.errors,
             "avgDuration": usage.average_ms,
         }
+
+
+def _bare(url: str) -> str:
+    return (url.partition("://")[2] or url).rstrip("/")
 
 
 def console_of(request: HttpRequest) -> str:

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from ninja import Router, Status
 
 from consoles.api.doors import actor_of, enter, function_at
-from consoles.api.function_schemas import FunctionChanges, FunctionIn, FunctionOut, console_of
+from consoles.api.function_schemas import FunctionChanges, FunctionIn, FunctionOut, console_of, route_of
 from consoles.http import ConsoleRequest, json_answer
 from faasweb.domain.access import Need
 from faasweb.domain.functions import Function
@@ -74,7 +74,7 @@ def _shown(request: ConsoleRequest, function: Function, status: int = 200) -> Ht
 
 
 def _edit(request: ConsoleRequest, function: Function, body: FunctionChanges) -> HttpResponse:
-    changes = body.changes()
+    changes = body.changes(route_of(request, function))
     if changes.values():
         function = request.platform.functions.edit(actor_of(request), function.ref, changes)
     return _shown(request, function)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
+from faasweb.domain.functions import EnvironmentVariable
 from tests.integration.conftest import HELLO, Api, assert_error, base64_of
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +212,34 @@ def test_a_live_function_shows_where_it_answers(ada, embedded, workspace):
     shown = ada.get(f"/api/functions/{function.id}").json()
 
     assert shown["invocationUrl"] == f"http://localhost/fn/{workspace.id}/greet"
+
+
+@pytest.mark.parametrize("scheme", ["", "http://"])
+def test_the_address_that_a_deployment_answered_may_be_given_back(ada, embedded, workspace, scheme):
+    """Programs of the earlier system store it with the function, as the last step of their deployment."""
+    function = embedded.deployed(workspace)
+    path, told = f"/api/functions/{function.id}", f"{scheme}localhost/fn/{workspace.id}/greet"
+
+    kept = ada.patch(path, {"invocationUrl": told, "lastDeployed": "2026-11-21T04:00:00.000Z", "status": "active"})
+
+    assert kept.status_code == 200
+    assert kept.json()["invocationUrl"] == f"http://localhost/fn/{workspace.id}/greet"
+    assert kept.json()["lastDeployed"] == "2026-11-21T13:00:00+09:00"
+    assert embedded.platform.functions.get(function.ref).invocation_url is None
+    other = ada.patch(path, {"invocationUrl": f"http://localhost/fn/{workspace.id}/other"})
+    assert_error(other, 400, "VALIDATION_ERROR", "invocationUrl")
+
+
+def test_a_function_may_be_sent_back_as_it_was_shown(ada, embedded, workspace):
+    function = embedded.deployed(workspace, environment=(EnvironmentVariable("TOKEN", "hunter2"),))
+    path = f"/api/functions/{function.id}"
+    shown = ada.get(path).json()
+
+    again = ada.patch(path, shown)
+
+    assert again.status_code == 200
+    assert again.json() | {"lastModified": ""} == shown | {"lastModified": ""}
+    assert embedded.platform.functions.get(function.ref).settings.environment[0].value == "hunter2"
 
 
 def test_a_disabled_function_stays_so_until_it_is_enabled(ada, greet):
