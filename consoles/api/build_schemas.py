@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ninja import Schema
+from pydantic import Field
 
 from consoles.api.wire import Moment, Shown, in_kst
 from consoles.http import ConsoleRequest
@@ -83,7 +84,7 @@ class PushToIn(Schema):
 class PushIn(PushToIn):
     """``s3_source_path`` is what a build answered; its task must have been made in ``workspace_id``."""
 
-    workspace_id: str
+    workspace_id: str = Field(min_length=1)
     app_dir: str | None = None
     s3_source_path: str | None = None
 

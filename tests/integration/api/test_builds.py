@@ -269,6 +269,11 @@ def test_a_push_needs_a_source_of_this_console(ada, workspace, path):
     assert_error(ada.post("/api/v1/push", body), 400, "VALIDATION_ERROR", "s3_source_path")
 
 
+@pytest.mark.parametrize("body", [{}, {"workspace_id": ""}, {"workspace_id": None}])
+def test_a_push_needs_a_workspace(ada, body):
+    assert_error(ada.post("/api/v1/push", body), 400, "VALIDATION_ERROR", "workspace_id")
+
+
 def test_unknown_tasks_are_named_in_the_refusal(ada, person, token, built):
     person("eve")
     unknown = "0d6e1f9c-9b1a-4c58-9d0c-0f5a6d1d3e77"
