@@ -72,7 +72,9 @@ def save(request: PageRequest, function: Function) -> HttpResponseBase:
         return deployed(request, function)
     if wants_partial(request):
         context = page(request, function, "code", missing=missing(request, function))
-        return render(request, "functions/_saved.html", context)
+        answer = render(request, "functions/_saved.html", context)
+        answer["HX-Reswap"] = "innerHTML"  # what needs no reading does not move the page
+        return answer
     messages.success(request, _("Saved."))
     return redirect(at_file(function, request.POST.get("file", "")))
 

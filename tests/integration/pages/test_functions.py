@@ -585,4 +585,5 @@ def test_saving_a_manifest_tells_which_of_its_variables_need_a_value(ada, embedd
     sent = {"file": "spin.toml", "code": MANIFEST, "base": base}
     answer = ada.post(at(greet, "save"), sent, headers=HTMX)
     assert answer.status_code == 200
+    assert "show:top" not in answer["HX-Reswap"]
     assert "need a value: api_key, region." in said(answer)
