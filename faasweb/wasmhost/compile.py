@@ -13,6 +13,9 @@ from wasmtime import WasmtimeError
 from faasweb.wasmhost.compiled import compile_component
 from faasweb.wasmhost.native import make_engine
 
+INVALID = 3
+"""The exit status for what is no component that this host could run."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="faasweb.wasmhost.compile", description="Compile a component.")
@@ -26,7 +29,7 @@ def main() -> int:
         compile_component(make_engine(), options.source, options.target)
     except (OSError, WasmtimeError, MemoryError) as error:
         sys.stderr.write(f"{options.source.name} cannot be compiled: {error or type(error).__name__}\n")
-        return 1
+        return INVALID if isinstance(error, WasmtimeError) else 1
     return 0
 
 

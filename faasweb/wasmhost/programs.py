@@ -20,6 +20,7 @@ from faasweb.wasmhost.sandbox import Sandbox
 
 HANDLER = "wasi:http/incoming-handler"
 MAX_BAKED = 128
+COMPILE_MEMORY_MB = 3000
 COMPILE_TIMEOUT_S = 300
 RETRY_AFTER_S = 30.0
 
@@ -177,6 +178,7 @@ class Compiler:
 
     def _compile(self, source: Path, target: Path, done: threading.Event) -> None:
         command = [sys.executable, "-m", "faasweb.wasmhost.compile", str(source), str(target)]
+        command += ["--memory", str(COMPILE_MEMORY_MB)]
         try:
             with self._one_at_a_time:
                 subprocess.run(  # noqa: S603 - our own module

@@ -5,6 +5,7 @@ import pytest
 from faasweb.adapters.codestore.filesystem import FilesystemCodeStore
 from faasweb.adapters.runtime import components
 from faasweb.adapters.runtime.components import KEPT, Components
+from faasweb.domain.errors import InvalidInput
 from faasweb.wasmhost import live
 
 
@@ -75,3 +76,11 @@ def test_a_list_that_makes_no_sense_is_begun_anew(kept):
     (kept.folder / "fn-2.kept").write_text("[1, ")
     provide(kept, "fn-2", 2)
     assert (kept.folder / "fn-2.kept").read_text() == f'["{2:064x}"]'
+
+
+def test_what_is_no_component_is_refused_and_not_tried_again(tmp_path):
+    wasm = tmp_path / "a.wasm"
+    wasm.write_bytes(b"\0asm\x0d\0\1\0" + b"x" * 100)
+    with pytest.raises(InvalidInput, match="not a valid one"):
+        components._compile(wasm)
+    assert not wasm.with_suffix(".cwasm").exists()

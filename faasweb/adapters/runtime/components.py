@@ -16,12 +16,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from faasweb.domain.errors import Unavailable
+from faasweb.domain.errors import InvalidInput, Unavailable
 from faasweb.ports import CodeStore
 from faasweb.wasmhost import live
 
 KEPT = 10  # each is about 40 MB compiled
 COMPILE_TIMEOUT_S = 120
+COMPILE_MEMORY_MB = 3000  # a Python component takes 450; one made to hurt would take all there is
+INVALID = 3  # the compiler's exit status for what is no component
 
 
 class Components:
@@ -33,7 +35,7 @@ class Components:
         self.code = code
 
     def provide(self, function_id: str, sha256: str, key: str) -> None:
-        """Have a component of the code store here, compiled, for this function. Raises Unavailable."""
+        """Have a component of the code store here, compiled, for this function. InvalidInput, Unavailable."""
         self._keep(function_id, sha256)
         wasm = self.folder / f"{sha256}.wasm"
         if not wasm.exists():
@@ -98,11 +100,16 @@ class Components:
 
 def _compile(wasm: Path) -> None:
     command = [sys.executable, "-m", "faasweb.wasmhost.compile", str(wasm), str(wasm.with_suffix(".cwasm"))]
+    command += ["--memory", str(COMPILE_MEMORY_MB)]
     try:
         done = subprocess.run(  # noqa: S603 - our own module on our own file
             command, capture_output=True, timeout=COMPILE_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as exc:
         raise Unavailable(f"Compiling the component took over {COMPILE_TIMEOUT_S} s.") from exc
+    if done.returncode == INVALID:
+        raise InvalidInput(
+            "The component can't run here: it is not a valid one, or needs what this host does not know."
+        )
     if done.returncode:
         raise Unavailable("The component could not be compiled to machine code; it will be tried again.")
