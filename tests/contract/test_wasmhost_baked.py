@@ -160,6 +160,6 @@ def test_only_machine_code_of_our_own_is_loaded(tmp_path):
 def test_compiling_what_is_no_component_fails_with_a_word(tmp_path):
     (tmp_path / "in.wasm").write_bytes(b"nothing")
     done = compile_to(tmp_path / "in.wasm", tmp_path / "out.cwasm")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "in.wasm cannot be compiled" in done.stderr
     assert not (tmp_path / "out.cwasm").exists()
