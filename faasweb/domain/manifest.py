@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from faasweb.domain.build_commands import HOW_TO_BUILD, CommandRefused, built_module
 from faasweb.domain.errors import InvalidInput
 
 MANIFEST = "spin.toml"
 MANIFEST_LIMIT = 100_000  # characters
 ANY_ROUTE = "/..."
 
-_MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
 _VARIABLE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z")
 _REFERENCE = re.compile(r"\{\{([^{}]*)\}\}")
 # Strings and comments, whose dots mean nothing to the parser.
@@ -23,18 +22,6 @@ _QUOTED = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|#[^\n]*", re.DOTALL
 )
 _DOTS = 50  # in a line: what tomllib does for a key of n parts takes n * n steps
-_WORLDS = ("spin-http",)
-# Options of componentize-py and of its command componentize: True for those that are followed by a value.
-_OPTIONS = {
-    **dict.fromkeys(("-d", "--wit-path", "-w", "--world", "--world-module", "--features"), True),
-    **dict.fromkeys(("--import-interface-name", "--export-interface-name"), True),
-    **dict.fromkeys(("-q", "--quiet", "--all-features"), False),
-}
-_COMMAND_OPTIONS = {
-    **dict.fromkeys(("-p", "--python-path", "-m", "--module-worlds", "-o", "--output"), True),
-    **dict.fromkeys(("-s", "--stub-wasi"), False),
-}
-HOW_TO_BUILD = "write componentize-py -w spin-http componentize MODULE -o app.wasm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,45 +259,7 @@ def _module(build: _Table) -> str:
         raise _refused(build.at("workdir"), "builds run in the root directory: put the Python files there")
     if "command" not in build.value:
         return "app"
-    key, command = build.at("command"), build.value["command"]
-    if isinstance(command, list) and len(command) == 1:
-        (command,) = command
-    if not isinstance(command, str):
-        raise _refused(key, f"one command in quotes is expected: {HOW_TO_BUILD}")
     try:
-        words = shlex.split(command)
-    except ValueError as exc:
-        raise _refused(key, f"a quote is left open: {HOW_TO_BUILD}") from exc
-    return _module_in(words, key)
-
-
-def _module_in(words: list[str], key: str) -> str:
-    if not words or words[0] != "componentize-py":
-        raise _refused(key, f"commands other than componentize-py are not run: {HOW_TO_BUILD}")
-    options, rest = _options(words[1:], _OPTIONS, key)
-    for name in ("-w", "--world"):
-        if options.get(name, _WORLDS[0]) not in _WORLDS:
-            raise _refused(key, f"the world {options[name]!r} is not supported: {HOW_TO_BUILD}")
-    if rest[:1] != ["componentize"]:
-        raise _refused(key, f"of componentize-py only the command componentize is known: {HOW_TO_BUILD}")
-    _, rest = _options(rest[1:], _COMMAND_OPTIONS, key)
-    module, rest = (rest[0], rest[1:]) if rest else ("", [])
-    _, rest = _options(rest, _COMMAND_OPTIONS, key)
-    if not _MODULE.match(module) or rest:
-        raise _refused(key, f"exactly one module is built: {HOW_TO_BUILD}")
-    return module
-
-
-def _options(words: list[str], known: Mapping[str, bool], key: str) -> tuple[dict[str, str], list[str]]:
-    """The options at the beginning of ``words``, and what comes after them."""
-    found: dict[str, str] = {}
-    while words and words[0].startswith("-"):
-        name, given, value = words.pop(0).partition("=")
-        if name not in known or (given and not known[name]):
-            raise _refused(key, f"the option {name} is not known: {HOW_TO_BUILD}")
-        if known[name] and not given:
-            if not words:
-                raise _refused(key, f"the option {name} has no value: {HOW_TO_BUILD}")
-            value = words.pop(0)
-        found[name] = value
-    return found, words
+        return built_module(build.value["command"])
+    except CommandRefused as exc:
+        raise _refused(build.at("command"), f"{exc}: {HOW_TO_BUILD}") from exc

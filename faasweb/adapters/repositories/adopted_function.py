@@ -16,7 +16,7 @@ from faasweb.adapters.repositories.counters import HOURS, Window, hour_additions
 from faasweb.adapters.repositories.dynamodb_values import from_item
 from faasweb.adapters.repositories.earlier import Skipped, is_whole
 from faasweb.adapters.repositories.executions import MINUTE_DETAIL, execution_from
-from faasweb.adapters.repositories.functions import INLINE_LIMIT, function_from
+from faasweb.adapters.repositories.function_items import INLINE_LIMIT, function_from
 from faasweb.adapters.repositories.table import (
     ABSENT,
     EXPIRES,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from faasweb.adapters.repositories import keys
-from faasweb.adapters.repositories.functions import Functions, save_function
+from faasweb.adapters.repositories.function_items import save_function
+from faasweb.adapters.repositories.functions import Functions
 from faasweb.adapters.repositories.items import time_from, time_text
 from faasweb.adapters.repositories.table import ABSENT, ConditionFailed, Delete, Item, Put, Table, unchanged
 from faasweb.domain.clock import parse, sortable

@@ -8,7 +8,7 @@ from datetime import datetime
 from faasweb.adapters.repositories import keys
 from faasweb.adapters.repositories.builds import build_keys, image_keys
 from faasweb.adapters.repositories.counters import Window, outdated
-from faasweb.adapters.repositories.functions import function_from
+from faasweb.adapters.repositories.function_items import function_from
 from faasweb.adapters.repositories.items import removal_from
 from faasweb.adapters.repositories.table import (
     FIRST,

@@ -14,7 +14,7 @@ from faasweb.adapters.repositories.assembly import repositories_over
 from faasweb.adapters.repositories.builds import build_from
 from faasweb.adapters.repositories.counters import Window
 from faasweb.adapters.repositories.executions import execution_from
-from faasweb.adapters.repositories.functions import function_from
+from faasweb.adapters.repositories.function_items import function_from
 from faasweb.adapters.repositories.sqlite import SqliteTable
 from faasweb.adapters.repositories.table import Item, Put
 from faasweb.adapters.repositories.workspaces import workspace_from
