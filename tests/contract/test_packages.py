@@ -269,6 +269,15 @@ def test_before_the_packages_are_there_their_imports_hold_nothing_up(toolchain):
     assert (3, "import-not-found", False) in found
 
 
+@pytest.mark.parametrize("name", ["shouting", "typed"])
+def test_packages_that_came_after_a_check_are_known_to_the_next_one(toolchain, name):
+    source = project(name, HEAD + f"import {name}\nprint({name})\n# {name}, checked twice\n" + HANDLER)
+    missing = project("never-installed-here", source.text)
+    assert (3, "import-not-found", False) in codes(toolchain, missing)
+    toolchain.dependencies(source, Heard())
+    assert "import-not-found" not in {code for _line, code, _blocking in codes(toolchain, source)}
+
+
 def test_a_module_that_no_package_has_is_an_error(toolchain):
     source = project("typed", HEAD + "import untold_module\n" + HANDLER)
     toolchain.dependencies(source, Heard())

@@ -23,6 +23,7 @@ from mypy import api
 
 MEMORY_LIMIT = 1_500 << 20
 TICK_S = 30.0
+CACHES = 8  # of 3 MB and more each
 
 
 def main(work: Path, seed: Path) -> None:
@@ -31,14 +32,13 @@ def main(work: Path, seed: Path) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else prints must not disturb the answers
     parent = os.getppid()
-    cache, project = work / "cache", work / "project"
-    if seed.is_dir():
-        shutil.copytree(seed, cache)
+    project = work / "project"
+    cache_for(work, seed, "")
     try:
         while wait_for_request(parent, work) and (line := sys.stdin.buffer.readline()):
             request = json.loads(line)
             python = interpreter_with(request["packages"], work) if request["packages"] else sys.executable
-            answer = check(request["files"], project, cache, python)
+            answer = check(request["files"], project, cache_for(work, seed, request["packages"]), python)
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
             gc.collect()  # mypy puts collection off, and each check leaves 10 MB of cycles behind
@@ -55,12 +55,30 @@ def wait_for_request(parent: int, work: Path) -> bool:
     return False
 
 
+def cache_for(work: Path, seed: Path, packages: str) -> Path:
+    """One for each set of packages: mypy repeats what it said of a file, though packages came that it missed then."""
+    cache = work / (f"cache-{name_of(packages)}" if packages else "cache")
+    if not cache.exists():
+        for old in sorted(work.glob("cache-*"), key=lambda path: path.stat().st_mtime)[: 1 - CACHES]:
+            shutil.rmtree(old, ignore_errors=True)
+        if seed.is_dir():
+            shutil.copytree(seed, cache)
+        else:
+            cache.mkdir()
+    cache.touch()
+    return cache
+
+
+def name_of(packages: str) -> str:
+    return hashlib.sha256(packages.encode()).hexdigest()[:16]
+
+
 def interpreter_with(packages: str, work: Path) -> str:
     """What mypy asks where packages are: it answers with the SDK's folder and one more, and is no Python at all.
 
     Only so does mypy take a folder for installed packages, whose own mistakes are nobody's here.
     """
-    script = work / f"python-{hashlib.sha256(packages.encode()).hexdigest()[:16]}"
+    script = work / f"python-{name_of(packages)}"
     if not script.exists():
         folders = repr(([], [*site.getsitepackages(), packages]))
         script.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(folders)}\n")
