@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Console, Opens
-from tests.browser.things import Made, Things
+from tests.browser.things import GREETING, Made, Things
 
 AXE = (Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js").read_text()
 LONG = "a-name-that-goes-on-and-on-" + "x" * 70
@@ -37,13 +39,34 @@ def long(things: Things) -> Made:
     return things.function(workspace, LONG, description="y" * 900)
 
 
+@pytest.fixture(scope="module")
+def several(things: Things) -> Made:
+    """Of several files, one of them with a long name."""
+    function = things.function(things.workspace("Projects"), "project")
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("app.py", GREETING)
+        for name in (
+            "words/__init__.py",
+            "words/of_a_language_with_very_long_words.py",
+            "requirements.txt",
+            "logo.bin",
+        ):
+            archive.writestr(name, b"\x00\xff" if name == "logo.bin" else b"")
+    uploaded = things.client.put(
+        f"/api/functions/{function.id}/source", files={"file": ("project.zip", made.getvalue(), "application/zip")}
+    )
+    uploaded.raise_for_status()
+    return function
+
+
 def executions(things: Things, function: Made) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = things.client.get(f"/api/functions/{function.id}/logs").json()["logs"]
     return found
 
 
 @pytest.fixture(scope="module")
-def places(live: Made, long: Made, things: Things) -> list[str]:
+def places(live: Made, long: Made, several: Made, things: Things) -> list[str]:
     """Every page there is, with data, with long names and with nothing at all."""
     things.wait_until(lambda: executions(things, live))  # recorded when the answer has been taken
     execution = executions(things, live)[0]
@@ -55,6 +78,7 @@ def places(live: Made, long: Made, things: Things) -> list[str]:
         *(f"{base}{page}" for base in (ws, other, empty) for page in ("", "/functions", "/builds", "/settings")),
         f"{ws}/functions/new?starter=webhook",
         *(f"{function.page}{tab}" for function in (live, long) for tab in TABS),
+        *(f"{several.page}{shown}" for shown in ("", "?file=requirements.txt", "?file=logo.bin", "/preview")),
         f"{live.page}/executions/{execution['id']}?at={execution['timestamp'].replace('+', '%2B')}",
     ]
 
