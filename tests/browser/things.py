@@ -34,15 +34,10 @@ class Made:
 
     workspace: str
     id: str
-    app_name: str
 
     @property
     def page(self) -> str:
         return f"/workspaces/{self.workspace}/functions/{self.id}"
-
-    @property
-    def route(self) -> str:
-        return f"/fn/{self.workspace}/{self.app_name}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class Things:
         code = base64.b64encode(source.encode()).decode()
         body = {"name": name, "code": code, "httpMethods": ["GET", "POST"], **more}
         made = self._post(f"/api/workspaces/{workspace}/functions", body)
-        return Made(workspace, made["id"], name.lower())
+        return Made(workspace, made["id"])
 
     def write(self, function: Made, source: str) -> None:
         """Somebody else saves another main file."""
@@ -72,8 +67,10 @@ class Things:
         self.client.patch(path, json={"code": code}).raise_for_status()
 
     def call(self, function: Made, name: str | None = None) -> httpx.Response:
+        """At its own address, which it has once it is live."""
+        url = self.client.get(f"/api/functions/{function.id}").json()["invocationUrl"]
         body = None if name is None else {"name": name}
-        return self.client.request("POST" if body else "GET", function.route, json=body)
+        return self.client.request("POST" if body else "GET", url, json=body)
 
     def wait_until(self, done: Any, seconds: float = DEPLOY_S) -> None:
         until = time.monotonic() + seconds

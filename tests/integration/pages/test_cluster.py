@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from django.apps import apps
 
 from faasweb.adapters.runtime.kubernetes_cluster import KubernetesCluster
 from faasweb.adapters.runtime.kubernetes_connection import ClusterAddress, Connection
@@ -126,6 +127,8 @@ def test_chosen_options_are_stored_with_the_deployment(ada, in_cluster, embedded
     answer = choose(ada, live, scale="fixed", replicas="3", cpu_limit="1")
     assert answer["Location"] == at(live, "deployments")
     assert options_of(embedded, live) == AppOptions(autoscaling=False, replicas=3, cpu_limit="1")
+    newest = apps.get_model("accounts", "AuditRecord").objects.latest("pk")
+    assert (newest.action, newest.target) == ("function.deploy", live.id)
 
 
 def test_what_was_not_touched_is_no_choice(ada, in_cluster, embedded, live):
