@@ -50,7 +50,7 @@ class Response:
 
 class IncomingHandler:
     def handle_request(self, request: Request) -> Response:
-        raise NotImplementedError
+        raise NotImplementedError  # as in the SDK: functions override it
 
 
 def provide_sdk() -> None:

@@ -32,6 +32,7 @@ _LEFT_OUT_FOLDERS = frozenset(("__MACOSX", "__pycache__", ".git", ".venv"))
 _LEFT_OUT_NAMES = frozenset((".DS_Store", "Thumbs.db"))
 _TEXT = 1  # the mark of a text file in a zip file's directory
 _FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
+# zipfile says NotImplementedError of what it can't unpack: encryption and compressions of other programs.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, struct.error, NotImplementedError)
 
 
